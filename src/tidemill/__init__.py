@@ -1,0 +1,1 @@
+"""Tidemill: the whole life of a machine-learning model as one system."""

@@ -1,0 +1,62 @@
+"""The contracts of everything that can be swapped, on one page: adapters are small, and each port has one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tidemill.core.causes import Cause
+from tidemill.core.records import Message, Reply, Ticket
+
+
+class Executor(Protocol):
+    """Where tasks run. All methods are called from the engine's thread and return at once.
+
+    For every started attempt exactly one of `Report` and `Gone` reaches the inbox, after the process is really gone,
+    with its usage.
+    """
+
+    name: str
+    slots: int
+    """How many attempts may be out at once."""
+
+    def open(self, inbox: Callable[[Message], None]) -> None:
+        """Get ready; from now on messages go to `inbox`, which may be called from any thread."""
+        ...
+
+    def start(self, ticket: Ticket) -> None:
+        """Begin an attempt. A failure to begin is a `Gone` with an infrastructure cause, not an exception."""
+        ...
+
+    def adopt(self, attempt: str) -> bool:
+        """Take over an attempt that another engine started; False if there is no such process any more."""
+        ...
+
+    def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:
+        """Ask the attempt's whole process group to end (SIGTERM), and make it (SIGKILL) after the grace.
+
+        Unknown ids are ignored.
+        """
+        ...
+
+    def reply(self, attempt: str, reply: Reply) -> None:
+        """Answer a request of the worker."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything that is out and free what is held. May be called twice."""
+        ...
+
+
+class Wakeup(Protocol):
+    """A hint that there is work for somebody; losing every hint only makes things slower."""
+
+    def ring(self) -> None:
+        """Wake whoever waits for this home or database. Never raises, never blocks."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Return after a ring or after `timeout_s` seconds."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,194 @@
+"""Values: JSON that may hold references to artifacts, dates and durations, and keeps int apart from float.
+
+In memory a value is plain Python (None, bool, int, float, str, list, dict with str keys) plus `ArtifactRef`, `date`,
+`datetime` and `timedelta`. `encode` gives pure JSON, where an object with the single key "$" + tag carries what JSON
+cannot; `decode` is its inverse.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+Value: TypeAlias = Any
+"""A value as defined in the module docstring."""
+
+Json: TypeAlias = Any
+"""What `json.loads` can return."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """A reference to an artifact record, or with `at` to one item inside what it holds.
+
+    `at` is applied by the worker after loading, so the engine never opens the content.
+    """
+
+    id: str
+    at: tuple[str | int, ...] = ()
+
+    def item(self, key: str | int) -> ArtifactRef:
+        return ArtifactRef(self.id, (*self.at, key))
+
+
+class Missing(Enum):
+    """The one marker for "no value": absent is not null."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing.MISSING
+
+
+class NotAValue(TypeError):
+    """An object that a value cannot hold; `where` is the path to it inside the whole, such as `[2].name`."""
+
+    def __init__(self, found: object, where: str) -> None:
+        kind = f"{type(found).__module__}.{type(found).__qualname__}"
+        super().__init__(f"{kind} is not a plain value{f' (at {where})' if where else ''}")
+        self.kind = kind
+        self.where = where
+
+
+def normalize(found: object, where: str = "") -> Value:
+    """The value that stands for `found`: tuples become lists, enums their value, paths their text. Raises NotAValue."""
+    match found:
+        case Enum() if not isinstance(found, Missing):
+            return normalize(found.value, where)
+        case None | bool() | ArtifactRef() | date() | timedelta():
+            return found
+        case int():
+            return int(found)
+        case float():
+            return float(found)
+        case str():
+            return str(found)
+        case PurePath():
+            return str(found)
+        case Mapping():
+            plain: dict[str, Value] = {}
+            for key, item in found.items():
+                if not isinstance(key, str):
+                    raise NotAValue(key, f"{where} key {key!r}".strip())
+                plain[str(key)] = normalize(item, f"{where}.{key}")
+            return plain
+        case bytes() | bytearray():
+            raise NotAValue(found, where)
+        case Sequence():
+            return [normalize(item, f"{where}[{n}]") for n, item in enumerate(found)]
+        case _:
+            raise NotAValue(found, where)
+
+
+def encode(value: Value) -> Json:
+    """Pure JSON for a value. Raises NotAValue for anything else."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            if math.isfinite(value):
+                return value
+            return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
+        case list() | tuple():
+            return [encode(item) for item in value]
+        case dict():
+            plain = {key: encode(item) for key, item in value.items()}
+            if len(plain) == 1 and next(iter(plain)).startswith("$"):
+                return {"$dict": plain}
+            return plain
+        case ArtifactRef():
+            return {"$artifact": [value.id, *value.at]}
+        case datetime():
+            return {"$datetime": value.isoformat()}
+        case date():
+            return {"$date": value.isoformat()}
+        case timedelta():
+            return {"$seconds": [value.days * 86400 + value.seconds, value.microseconds]}
+        case _:
+            raise NotAValue(value, "")
+
+
+def decode(plain: Json) -> Value:
+    """The value that `encode` turned into `plain`. Raises ValueError for an unknown tag."""
+    match plain:
+        case list():
+            return [decode(item) for item in plain]
+        case dict():
+            if len(plain) == 1:
+                ((tag, content),) = plain.items()
+                if tag.startswith("$"):
+                    return _decode_tagged(tag, content)
+            return {key: decode(item) for key, item in plain.items()}
+        case _:
+            return plain
+
+
+def _decode_tagged(tag: str, content: Json) -> Value:
+    match tag:
+        case "$float":
+            return float(content)
+        case "$dict":
+            return {key: decode(item) for key, item in content.items()}
+        case "$artifact":
+            return ArtifactRef(str(content[0]), tuple(content[1:]))
+        case "$datetime":
+            return datetime.fromisoformat(content)
+        case "$date":
+            return date.fromisoformat(content)
+        case "$seconds":
+            return timedelta(seconds=content[0], microseconds=content[1])
+        case _:
+            raise ValueError(f"unknown value tag {tag!r}")
+
+
+def canonical(plain: Json) -> str:
+    """The one JSON text of plain data: sorted keys, no spaces, UTF-8, no NaN."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def compact(plain: Json) -> str:
+    """JSON text without spaces that keeps the order of keys: what is stored. Equal data may have different texts."""
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(plain: Json) -> str:
+    """32-byte BLAKE2b of the canonical text, as `blake2b:<hex>`."""
+    return "blake2b:" + blake2b(canonical(plain).encode(), digest_size=32).hexdigest()
+
+
+def references(value: Value) -> Iterator[ArtifactRef]:
+    """Every artifact reference inside a value, in order."""
+    match value:
+        case ArtifactRef():
+            yield value
+        case list() | tuple():
+            for item in value:
+                yield from references(item)
+        case dict():
+            for item in value.values():
+                yield from references(item)
+
+
+def pick(value: Value, path: Sequence[str | int]) -> Value:
+    """The item at `path` inside a value, or MISSING; a path through an artifact is left for the worker."""
+    for n, key in enumerate(path):
+        match value:
+            case ArtifactRef():
+                return ArtifactRef(value.id, (*value.at, *path[n:]))
+            case dict() if isinstance(key, str) and key in value:
+                value = value[key]
+            case list() if isinstance(key, int) and not isinstance(key, bool) and -len(value) <= key < len(value):
+                value = value[key]
+            case _:
+                return MISSING
+    return value

@@ -1,0 +1,146 @@
+"""The life of an attempt as the run sees it: started, then succeeded, skipped, failed, lost or suspended, once and for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.graph import UntilTrue, Wait
+from tidemill.core.history import AttemptRecord
+from tidemill.core.instances import instance_text
+from tidemill.core.records import Gone, Report
+from tidemill.core.states import AttemptState, TaskState
+from tidemill.engine.flow import Flow
+from tidemill.engine.moves import AttemptStarted, Remember, SetTimer, TimerKind
+from tidemill.engine.retry import after_failure, after_loss, luck
+from tidemill.engine.steering import BadSteer, skipped_by
+from tidemill.engine.unit import Unit
+
+
+def start_attempt(flow: Flow, unit: Unit) -> None:
+    """READY -> RUNNING, with a new attempt that exists from the commit on."""
+    progress, execute = flow.progress, unit.execute
+    assert execute is not None
+    progress.attempt_number += 1
+    unit.attempts += 1
+    record = AttemptRecord(
+        id=f"{progress.run_record.id}.{progress.attempt_number}",
+        run=progress.run_record.id,
+        path=unit.key.path,
+        instance=instance_text(unit.key.instance),
+        generation=unit.generation,
+        number=unit.attempts,
+        state=AttemptState.STARTED,
+        started_at=flow.now,
+    )
+    unit.attempt = record
+    unit.pushed = None
+    unit.cause = None
+    unit.due_at = None
+    progress.attempts[record.id] = unit
+    resume = unit.wake.resume if unit.wake else None
+    unit.wake = None
+    if unit.started_at is None:
+        unit.started_at = flow.now
+        body = unit.site.node.body
+        if isinstance(body, Wait) and body.deadline is not None:
+            unit.deadline_at = flow.now + timedelta(seconds=body.deadline)
+            flow.moves.append(SetTimer(unit.deadline_at, unit.key, TimerKind.DEADLINE))
+    flow.move(unit, TaskState.RUNNING)
+    retry = unit.site.node.retry
+    final_number = unit.attempts if retry is None else unit.attempts + max(0, retry.limit - unit.failures)
+    flow.moves.append(AttemptStarted(record, unit.key, unit.site.node, execute, final_number, resume))
+
+
+def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
+    """The function returned, or skipped itself."""
+    outputs = {**(unit.pushed or {}), **report.outputs}
+    if report.state is AttemptState.SKIPPED:
+        flow.settle_attempt(unit, AttemptState.SKIPPED, report.cause, report)
+        unit.outputs = outputs
+        flow.end(unit, TaskState.SKIPPED, report.cause, report.artifacts)
+        return
+    if report.steer is not None:
+        try:
+            skipped_by(flow.progress.wiring, unit.site, report.steer)
+        except BadSteer as problem:
+            failed = replace(report, state=AttemptState.FAILED, cause=Cause(CauseKind.DATA, str(problem)))
+            fail_attempt(flow, unit, failed)
+            return
+    execute = unit.execute
+    flow.settle_attempt(unit, AttemptState.SUCCEEDED, None, report)
+    unit.outputs = outputs
+    unit.steer = report.steer
+    cache = unit.site.node.cache
+    if cache is not None and execute is not None and execute.cache_parts is not None and not report.steer:
+        flow.moves.append(Remember(unit.key, execute.cache_parts, outputs, cache.ttl))
+    flow.end(unit, TaskState.SUCCEEDED, None, report.artifacts)
+
+
+def suspend_attempt(flow: Flow, unit: Unit, report: Report) -> None:
+    """The attempt ended on purpose and is to go on later; this is no retry and no failure."""
+    wake = report.wake
+    assert wake is not None
+    flow.settle_attempt(unit, AttemptState.SUSPENDED, None, report)
+    if flow.stopping(unit) is not None:
+        flow.end(unit, TaskState.CANCELLED, flow.stopping(unit))
+        return
+    unit.wake = wake
+    unit.due_at = wake.at if wake.at is not None else None
+    if wake.after_s is not None:
+        unit.due_at = flow.now + timedelta(seconds=wake.after_s)
+    if wake.deadline_s is not None and unit.deadline_at is None:
+        unit.deadline_at = flow.now + timedelta(seconds=wake.deadline_s)
+        flow.moves.append(SetTimer(unit.deadline_at, unit.key, TimerKind.DEADLINE))
+    flow.move(unit, TaskState.SUSPENDED)
+    if unit.due_at is not None:
+        flow.moves.append(SetTimer(unit.due_at, unit.key, TimerKind.DUE))
+
+
+def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
+    """The function raised, was stopped, took too long, or its process died of itself."""
+    cause = report.cause or Cause(CauseKind.INFRASTRUCTURE, "the attempt ended without a cause")
+    stopped = unit.stopping
+    if stopped is not None:
+        flow.settle_attempt(unit, AttemptState.CANCELLED, stopped, report)
+        overdue = stopped.kind is CauseKind.TIMED_OUT and _polls(unit)
+        unit.outputs = dict(unit.pushed or {})
+        if overdue:
+            flow.overdue(unit)
+        else:
+            flow.end(unit, TaskState.CANCELLED, stopped, report.artifacts)
+        return
+    flow.settle_attempt(unit, AttemptState.FAILED, cause, report)
+    unit.outputs = dict(unit.pushed or {})
+    unit.failures += 1
+    node, seed = unit.site.node, flow.progress.run_record.seed
+    chance = luck(seed, unit.key, unit.generation, unit.failures)
+    again = after_failure(node.retry, cause, report.rule, unit.failures, chance)
+    if again is None or flow.stopping(unit) is not None:
+        flow.end(unit, TaskState.FAILED, cause, report.artifacts)
+    else:
+        flow.retry_after(unit, again.delay, cause)
+
+
+def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
+    """Its process or machine was taken away."""
+    report = Report(gone.attempt, AttemptState.LOST, cause=gone.cause, usage=gone.usage)
+    flow.settle_attempt(unit, AttemptState.LOST, gone.cause, report)
+    unit.losses += 1
+    if after_loss(unit.site.node.on_lost, unit.losses) and flow.stopping(unit) is None:
+        flow.retry_after(unit, 0.0, gone.cause)
+        return
+    if unit.site.node.on_lost.policy.value == "fail":
+        unit.failures += 1
+        chance = luck(flow.progress.run_record.seed, unit.key, unit.generation, unit.failures)
+        again = after_failure(unit.site.node.retry, gone.cause, None, unit.failures, chance)
+        if again is not None and flow.stopping(unit) is None:
+            flow.retry_after(unit, again.delay, gone.cause)
+            return
+    flow.end(unit, TaskState.FAILED, gone.cause)
+
+
+def _polls(unit: Unit) -> bool:
+    body = unit.site.node.body
+    return isinstance(body, Wait) and isinstance(body.until, UntilTrue)

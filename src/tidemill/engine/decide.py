@@ -1,0 +1,214 @@
+"""decide(progress, event, now) -> moves: the whole behaviour of a run, as one function of recorded state and an event.
+
+`progress` belongs to the caller and is brought up to date; the same progress and event always give the same moves. Pure: no database,
+thread, clock or network.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.graph import UntilApproval, Wait
+from tidemill.core.instances import Key
+from tidemill.core.records import Gone, Pushed, Report
+from tidemill.core.states import AttemptState, RunState, TaskState
+from tidemill.engine.attempts import fail_attempt, finish_attempt, lose_attempt, start_attempt, suspend_attempt
+from tidemill.engine.flow import Flow
+from tidemill.engine.moves import (
+    Approved,
+    Begin,
+    CacheAnswered,
+    Cancel,
+    Dispatch,
+    Event,
+    Happened,
+    KeepPush,
+    Marked,
+    Move,
+    PreviousChanged,
+    PushedOutput,
+    Refused,
+    Reported,
+    RunMoved,
+    SetTimer,
+    StopAttempt,
+    TimerFired,
+    TimerKind,
+    WentAway,
+)
+from tidemill.engine.progress import ROOT, Progress
+from tidemill.engine.unit import Unit
+
+
+def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
+    """Bring `progress` up to date with `event` and say what follows. Events about what is no longer so change nothing."""
+    flow = Flow(progress, now)
+    match event:
+        case Begin():
+            _begin(flow)
+        case Dispatch(slots=slots, full=full):
+            _dispatch(flow, slots, full)
+        case Reported(report=report):
+            _reported(flow, report)
+        case WentAway(gone=gone):
+            _gone(flow, gone)
+        case PushedOutput(pushed=pushed):
+            _pushed(flow, pushed)
+        case Refused(attempt=attempt):
+            _refused(flow, attempt)
+        case TimerFired(key=key, kind=kind):
+            _timer(flow, key, kind)
+        case CacheAnswered(key=key, answer=answer):
+            unit = progress.units.get(key)
+            if unit is not None and unit.state is TaskState.PENDING:
+                unit.answer = answer
+                flow.consider(unit)
+        case PreviousChanged(states=states):
+            progress.previous_states = dict(states)
+            for key in sorted(progress.waiting):
+                flow.consider(progress.units[key])
+        case Happened():
+            _happened(flow, event)
+        case Approved():
+            _approved(flow, event)
+        case Marked():
+            _marked(flow, event)
+        case Cancel(actor=actor, reason=reason):
+            if not progress.state.final:
+                message = f"cancelled by {actor}" + (f": {reason}" if reason else "")
+                flow.cancel_run(Cause(CauseKind.CANCELLED, message, by=actor))
+    flow.settle()
+    return flow.moves
+
+
+def _begin(flow: Flow) -> None:
+    progress = flow.progress
+    if progress.state is RunState.QUEUED:
+        progress.state = RunState.RUNNING
+        progress.started_at = flow.now
+        flow.moves.append(RunMoved(RunState.QUEUED, RunState.RUNNING, flow.now))
+    timeout = progress.wiring.pipeline.timeout
+    if timeout is not None and progress.started_at is not None:
+        flow.moves.append(SetTimer(progress.started_at + timedelta(seconds=timeout), ROOT, TimerKind.DEADLINE))
+    flow.fill_scope(progress.root)
+
+
+def _dispatch(flow: Flow, slots: int, full: frozenset[str]) -> None:
+    progress = flow.progress
+    if progress.state.final:
+        return
+    most = progress.wiring.pipeline.parallelism
+    room = slots if most is None else min(slots, most - progress.running)
+    passed: list[Unit] = []
+    while room > 0:
+        key = progress.ready.pop()
+        if key is None:
+            break
+        unit = progress.units[key]
+        if unit.state is not TaskState.READY or unit.execute is None:
+            continue
+        if any(limit in full for limit, _ in unit.execute.limits):
+            passed.append(unit)
+            continue
+        start_attempt(flow, unit)
+        room -= 1
+    for unit in passed:
+        progress.ready.push(unit.key, unit.site.node.priority)
+
+
+def _reported(flow: Flow, report: Report) -> None:
+    unit = flow.progress.attempts.get(report.attempt)
+    if unit is None:
+        return
+    flow.keep_artifacts(report.artifacts)
+    match report.state:
+        case AttemptState.SUCCEEDED:
+            finish_attempt(flow, unit, report)
+        case AttemptState.SKIPPED:
+            finish_attempt(flow, unit, report)
+        case AttemptState.SUSPENDED:
+            suspend_attempt(flow, unit, report)
+        case _:
+            fail_attempt(flow, unit, report)
+
+
+def _gone(flow: Flow, gone: Gone) -> None:
+    unit = flow.progress.attempts.get(gone.attempt)
+    if unit is None:
+        return
+    if gone.lost and unit.stopping is None:
+        lose_attempt(flow, unit, gone)
+    else:
+        fail_attempt(flow, unit, Report(gone.attempt, AttemptState.FAILED, cause=gone.cause, usage=gone.usage))
+
+
+def _pushed(flow: Flow, pushed: Pushed) -> None:
+    unit = flow.progress.attempts.get(pushed.attempt)
+    if unit is None:
+        return
+    flow.keep_artifacts(pushed.artifacts)
+    unit.pushed = {**(unit.pushed or {}), pushed.key: pushed.value}
+    flow.moves.append(KeepPush(unit.key, pushed))
+
+
+def _refused(flow: Flow, attempt: str) -> None:
+    unit = flow.progress.attempts.pop(attempt, None)
+    if unit is None:
+        return
+    unit.attempt = None
+    unit.attempts -= 1
+    unit.to(TaskState.READY)
+    flow.progress.ready.push(unit.key, unit.site.node.priority)
+
+
+def _timer(flow: Flow, key: Key, kind: TimerKind) -> None:
+    unit = flow.progress.units.get(key)
+    if unit is None or unit.state.final:
+        return
+    if kind is TimerKind.DUE:
+        if unit.due_at is not None and unit.due_at <= flow.now:
+            flow.due(unit)
+    elif key == ROOT:
+        timeout = flow.progress.wiring.pipeline.timeout
+        if flow.progress.cancelled is None and not flow.progress.state.final:
+            flow.cancel_run(Cause(CauseKind.TIMED_OUT, f"the run took longer than its {timeout:g} s"))
+    elif unit.deadline_at is not None and unit.deadline_at <= flow.now:
+        flow.overdue(unit)
+
+
+def _happened(flow: Flow, event: Happened) -> None:
+    for unit in flow.suspended():
+        wake = unit.wake
+        if wake is not None and wake.event == event.name and wake.event_key in ("", event.key):
+            flow.wake(unit, event.payload)
+
+
+def _approved(flow: Flow, event: Approved) -> None:
+    unit = flow.progress.units.get(event.key)
+    if unit is None or unit.state is not TaskState.SUSPENDED or unit.wake is None or not unit.wake.approval:
+        return
+    body = unit.site.node.body
+    if isinstance(body, Wait) and isinstance(body.until, UntilApproval):
+        allowed = body.until.approvers
+        if allowed and event.actor not in allowed:
+            flow.note("approval.refused", unit.key, {"actor": event.actor, "approvers": list(allowed)})
+            return
+    answer = {"approved": event.yes, "by": event.actor, "comment": event.comment}
+    if event.yes:
+        flow.wake(unit, answer)
+    else:
+        message = f"refused by {event.actor}" + (f": {event.comment}" if event.comment else "")
+        unit.outputs = {"result": answer}
+        flow.end(unit, TaskState.FAILED, Cause(CauseKind.REFUSED, message, by=event.actor))
+
+
+def _marked(flow: Flow, event: Marked) -> None:
+    unit = flow.progress.units.get(event.key)
+    if unit is None or unit.state.final or not event.state.final or unit.key == ROOT:
+        return
+    cause = Cause(CauseKind.CANCELLED, f"marked {event.state.value} by {event.actor}", by=event.actor)
+    if unit.attempt is not None:
+        flow.moves.append(StopAttempt(unit.attempt.id, cause))
+        flow.settle_attempt(unit, AttemptState.CANCELLED, cause)
+    flow.mark(unit, event.state, cause)

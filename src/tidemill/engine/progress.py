@@ -1,0 +1,246 @@
+"""What the engine knows about one run: its units, their tallies and its artifacts; and the answers planning asks for.
+
+Holds state and looks things up; what happens next is decided in `decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tidemill.core.bindings import Output, RunField
+from tidemill.core.causes import Cause
+from tidemill.core.graph import Node, Role, Sub
+from tidemill.core.history import RunRecord, TaskKind, TaskRecord
+from tidemill.core.instances import Instance, Key, Step, instance_from
+from tidemill.core.joins import Counts
+from tidemill.core.records import Artifact
+from tidemill.core.states import RunState, TaskState
+from tidemill.core.values import MISSING, Missing, Value
+from tidemill.core.wiring import Frame, Site, Wiring
+from tidemill.engine.queue import ReadyQueue
+from tidemill.engine.tally import Tally, combined
+from tidemill.engine.unit import Unit
+from tidemill.planning.facts import CacheHit, CacheMiss, NotYet
+from tidemill.planning.resolve import Place, value_of
+
+ROOT = Key("")
+_NO_COUNTS = Counts()
+
+
+class Progress:
+    """One run in memory. Everything in it can be rebuilt from the graph and the rows."""
+
+    def __init__(self, wiring: Wiring, run: RunRecord) -> None:
+        self.wiring = wiring
+        self.run_record = run
+        self.state = run.state
+        self.started_at: datetime | None = run.started_at
+        self.cancelled: Cause | None = run.cause if run.state is RunState.CANCELLING else None
+        root = Site("", Node("", Sub(wiring.pipeline.root)), "", ())
+        self.root = Unit(ROOT, root, TaskKind.SCOPE, Counts(), state=TaskState.RUNNING)
+        self.units: dict[Key, Unit] = {ROOT: self.root}
+        self.tallies: dict[Key, Tally] = {}
+        self.expansions: dict[Key, Tally] = {}
+        self.artifacts: dict[str, Artifact] = {}
+        self.attempts: dict[str, Unit] = {}
+        self.ready = ReadyQueue()
+        self.waiting: set[Key] = set()  # units that hold for the previous run
+        self.previous_states: Mapping[str, TaskState] | None = None
+        self.attempt_number = 0
+        self.skips: dict[Key, str] = {}  # (path, shared prefix) -> who said so
+        self.stored: dict[Key, TaskRecord] = {}  # rows not yet taken over by a unit, while restoring
+        self.generations: dict[Key, int] = {}  # of task runs that were reopened
+        self.any_stopping = False
+
+    # --- structure ---
+
+    def unit(self, path: str, instance: Instance = ()) -> Unit | None:
+        return self.units.get(Key(path, instance))
+
+    def parent_of(self, unit: Unit) -> Unit:
+        """The map an instance belongs to, or the scope a node stands in."""
+        if unit.one_of_many:
+            return self.units[Key(unit.key.path, unit.key.instance[:-1])]
+        scope = unit.site.parent
+        return self.units[Key(scope, self.wiring.unit_instance(scope, unit.key.instance))]
+
+    def tally(self, path: str, prefix: Instance) -> Tally:
+        return self._tally(self.tallies, path, prefix)
+
+    def expansion(self, path: str, prefix: Instance) -> Tally:
+        """Counts a map as done as soon as it is expanded: what those wait for that follow its instances."""
+        return self._tally(self.expansions, path, prefix)
+
+    @staticmethod
+    def _tally(tallies: dict[Key, Tally], path: str, prefix: Instance) -> Tally:
+        key = Key(path, prefix)
+        found = tallies.get(key)
+        if found is None:
+            found = tallies[key] = Tally()
+        return found
+
+    def children(self, unit: Unit) -> Iterator[Unit]:
+        """The node-level units inside a scope in its current round."""
+        inner = unit.inner
+        for site in self.wiring.children(unit.key.path):
+            child = self.units.get(Key(site.path, inner))
+            if child is not None:
+                yield child
+
+    def instances(self, unit: Unit) -> Iterator[Unit]:
+        """The instances of a map that exist so far."""
+        for index in range(unit.created):
+            yield self.units[Key(unit.key.path, (*unit.key.instance, Step(index)))]
+
+    def ends_below(self, site: Site, prefix: Instance) -> dict[TaskState, int]:
+        """How the instances of a node under a prefix ended; a container that never started counts once for all in it."""
+        ends: dict[TaskState, int] = {}
+        for state in self._ends(site, prefix):
+            ends[state] = ends.get(state, 0) + 1
+        return ends
+
+    def _ends(self, site: Site, prefix: Instance) -> Iterator[TaskState]:
+        if len(prefix) == site.width:
+            unit = self.units.get(Key(site.path, prefix))
+            yield unit.state if unit is not None else self._container_state(site, prefix)
+            return
+        frame = site.frames[len(prefix)] if len(prefix) < len(site.frames) else Frame(site.path, True, False)
+        steps = self.steps(frame, prefix)
+        if not steps:
+            yield self._container_state(self.wiring.site(frame.path), prefix)
+            return
+        for step in steps:
+            yield from self._ends(site, (*prefix, step))
+
+    def _container_state(self, site: Site, prefix: Instance) -> TaskState:
+        """The state of the innermost container that exists around a node that does not."""
+        while True:
+            unit = self.units.get(Key(site.path, prefix[: site.width])) or self.units.get(
+                Key(site.path, prefix[: len(site.frames)])
+            )
+            if unit is not None:
+                return unit.state
+            if not site.parent:
+                return TaskState.PENDING
+            site = self.wiring.site(site.parent)
+
+    # --- facts for planning ---
+
+    def counts(self, key: Key) -> Counts:
+        unit = self.units.get(key)
+        return unit.counts if unit is not None else _NO_COUNTS
+
+    def setup_end(self, key: Key) -> TaskState | None:
+        site = self.wiring.site(key.path)
+        ends: dict[TaskState, int] = {}
+        for path in site.indirect_setups:
+            shared = self.wiring.shared(path, key.path)
+            for state, number in self.ends_below(self.wiring.site(path), key.instance[:shared]).items():
+                ends[state] = ends.get(state, 0) + number
+        state = combined(ends)
+        return None if state is TaskState.SUCCEEDED and len(ends) <= 1 else (state if ends else None)
+
+    def previous(self, path: str) -> TaskState | None:
+        if self.previous_states is None:
+            if self.run_record.previous:
+                raise NotYet("the previous run")
+            return None
+        site = self.wiring.site(path)
+        wanted = [path]
+        if site.node.previous_run.value == "self_and_downstream":
+            wanted += [edge.down for edge in site.downs]
+        states = [self.previous_states[name] for name in wanted if name in self.previous_states]
+        bad = [state for state in states if state not in (TaskState.SUCCEEDED, TaskState.SKIPPED)]
+        return bad[0] if bad else None
+
+    def scope_input(self, name: str, scope: Key) -> Value | Missing:
+        if not scope.path:
+            return self.run_record.params.get(name, MISSING)
+        unit = self.units.get(scope)
+        return MISSING if unit is None else unit.inputs.get(name, MISSING)
+
+    def steps(self, frame: Frame, prefix: Instance) -> Sequence[Step] | None:
+        if not frame.mapped:
+            scope = self.units.get(Key(frame.path, prefix))
+            return None if scope is None else [Step(0, scope.round)]
+        unit = self.units.get(Key(frame.path, prefix))
+        if unit is None or unit.count is None:
+            return None
+        if not frame.retried:
+            return [Step(index) for index in range(unit.count)]
+        rounds = (self.units.get(Key(frame.path, (*prefix, Step(index)))) for index in range(unit.count))
+        return [Step(index, scope.round if scope else 0) for index, scope in enumerate(rounds)]
+
+    def count(self, key: Key) -> int | None:
+        unit = self.units.get(key)
+        return None if unit is None else unit.count
+
+    def sizes(self, key: Key) -> Sequence[int]:
+        return self.units[key].sizes
+
+    def output(self, key: Key, name: str) -> Value | Missing:
+        unit = self.units.get(key)
+        return MISSING if unit is None else unit.outputs.get(name, MISSING)
+
+    def status(self, path: str, prefix: Instance) -> tuple[TaskState, Cause | None]:
+        site = self.wiring.site(path)
+        state = combined(self.ends_below(site, prefix))
+        unit = self.units.get(Key(path, prefix))
+        return state, unit.cause if unit is not None else None
+
+    def source(self, key: Key, position: int) -> Value:
+        unit = self.units[key]
+        if unit.sources is None:
+            unit.sources = {}
+        if position not in unit.sources:
+            assert unit.site.node.each is not None
+            over = unit.site.node.each.over[position]
+            assert not (over.follow and isinstance(over.source, Output))
+            unit.sources[position] = value_of(over.source, Place(unit.site, key.instance), self)
+        return unit.sources[position]
+
+    def artifact(self, id: str) -> Artifact:
+        return self.artifacts[id]
+
+    def run(self, field: RunField) -> Value:
+        record = self.run_record
+        match field:
+            case RunField.RUN_ID:
+                return record.id
+            case RunField.PIPELINE:
+                return record.pipeline
+            case RunField.SCHEDULED_FOR:
+                return record.scheduled_for
+            case RunField.INTERVAL_START:
+                return record.interval_start
+            case RunField.INTERVAL_END:
+                return record.interval_end
+            case RunField.STARTED_AT:
+                return self.started_at
+            case RunField.SEED:
+                return record.seed
+            case RunField.ACTOR:
+                return record.actor
+
+    def cached(self, key: Key, parts: Mapping[str, Any]) -> CacheHit | CacheMiss:
+        unit = self.units[key]
+        if unit.answer is None:
+            unit.wanted = parts
+            raise NotYet("the cache")
+        return unit.answer
+
+    # --- what is under way ---
+
+    @property
+    def running(self) -> int:
+        """Attempts that are out."""
+        return len(self.attempts)
+
+    def teardown(self, unit: Unit) -> bool:
+        return unit.site.node.role is Role.TEARDOWN
+
+
+def rows_by_key(rows: Sequence[TaskRecord]) -> dict[Key, TaskRecord]:
+    return {Key(row.path, instance_from(row.instance)): row for row in rows}

@@ -1,0 +1,37 @@
+"""What a task said about its downstreams (branches and short circuits): which of them are skipped, and which are spared."""
+
+from __future__ import annotations
+
+from tidemill.core.errors import did_you_mean
+from tidemill.core.graph import Role
+from tidemill.core.records import Steer
+from tidemill.core.wiring import Site, Wiring
+
+
+class BadSteer(ValueError):
+    """The task named a node that is not there."""
+
+
+def skipped_by(wiring: Wiring, site: Site, steer: Steer) -> set[str]:
+    """Paths of the nodes that are to be skipped. Raises BadSteer for an unknown name.
+
+    A direct downstream that is not followed is spared if the followed branch also leads to it.
+    """
+    direct = {edge.down for edge in site.downs}
+    skipped = {_resolve(wiring, site, name) for name in steer.skip}
+    if steer.follow is not None:
+        followed = [_resolve(wiring, site, name) for name in steer.follow]
+        skipped |= direct - wiring.reachable(followed)
+    if steer.transitive:
+        skipped = wiring.reachable(sorted(skipped))
+        skipped = {path for path in skipped if wiring.site(path).node.role is not Role.TEARDOWN}
+    return skipped
+
+
+def _resolve(wiring: Wiring, site: Site, name: str) -> str:
+    beside = f"{site.parent}/{name}" if site.parent else name
+    for path in (beside, name):
+        if path in wiring.sites:
+            return path
+    known = [edge.down.rpartition("/")[2] for edge in site.downs]
+    raise BadSteer(f"there is no task {name!r} to follow or skip; {did_you_mean(name, known)}".rstrip("; "))

@@ -1,0 +1,312 @@
+"""One pure function that says what should happen with a node now: the engine and the dry run both call it.
+
+So the two cannot disagree about the rule, only about facts not yet known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
+
+from tidemill.core.bindings import RESULT, Absent, Binding, Const, RunField, children
+from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.expressions import ExpressionError, holds
+from tidemill.core.graph import (
+    Call,
+    Container,
+    Empty,
+    Import,
+    PreviousRun,
+    Sub,
+    UntilApproval,
+    UntilEvent,
+    UntilTime,
+    UntilTrue,
+    Wait,
+)
+from tidemill.core.instances import Instance, Key
+from tidemill.core.joins import judge
+from tidemill.core.records import Artifact, PollFunction, RunCommand, RunFunction, Work
+from tidemill.core.states import TaskState
+from tidemill.core.types import judge_value
+from tidemill.core.values import MISSING, ArtifactRef, Value, references
+from tidemill.core.wiring import Site
+from tidemill.planning.cachekey import NotCacheable, key_parts
+from tidemill.planning.expand import NotMappable, count_of, length_of
+from tidemill.planning.facts import CacheHit, Facts, NotYet
+from tidemill.planning.resolve import Absence, Place, Unbound, reduce_inputs, text, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Nothing can be said before `waiting_for`."""
+
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The node takes a final state without running anything."""
+
+    state: TaskState
+    cause: Cause | None = None
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """The map is known: `count` instances over sources of `sizes`."""
+
+    sizes: tuple[int, ...]
+    count: int
+    empty: Empty = Empty.SUCCEED
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The scope starts with these inputs."""
+
+    inputs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A wait begins: exactly one of a moment, a delay, an event or a request for approval."""
+
+    at: datetime | None = None
+    after: timedelta | None = None
+    event: str = ""
+    event_key: str = ""
+    approval: str = ""
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """An attempt may start.
+
+    `limits` are (key, slots); `used` the artifacts that reach it; `cache_parts` the parts of its key if its result is kept.
+    """
+
+    work: Work
+    inputs: Mapping[str, Binding]
+    limits: tuple[tuple[str, int], ...] = ()
+    resources: Mapping[str, Value] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    cache_parts: Mapping[str, Any] | None = None
+    cache_miss: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    outputs: Mapping[str, Value]
+    source: str
+
+
+Decision: TypeAlias = Undecided | End | Expand | Enter | Hold | Execute | Reuse
+
+
+def step(site: Site, instance: Instance, facts: Facts) -> Decision:
+    """What should happen with a node at an instance path.
+
+    A path shorter than the node's width asks about the node before its own map is expanded; a full path of a mapped node
+    asks about one instance.
+    """
+    place = Place(site, instance)
+    one_of_many = site.own and len(instance) == site.width
+    try:
+        waiting = _join(site, instance, facts)
+        if waiting is not None:
+            return waiting
+        if not one_of_many:
+            stopped = _may_start(place, facts)
+            if stopped is not None:
+                return stopped
+            if site.own:
+                return _expand(place, facts)
+        return _body(place, facts)
+    except NotYet as not_yet:
+        return Undecided(not_yet.waiting_for)
+    except Absence as absence:
+        state = TaskState.SKIPPED if absence.policy is Absent.SKIP else TaskState.FAILED
+        kind = CauseKind.CONDITION if absence.policy is Absent.SKIP else CauseKind.DATA
+        return End(state, Cause(kind, str(absence)))
+    except (Unbound, NotMappable) as problem:
+        return End(TaskState.FAILED, Cause(CauseKind.DATA, str(problem)))
+
+
+def _join(site: Site, instance: Instance, facts: Facts) -> Decision | None:
+    verdict = judge(site.node.join, facts.counts(Key(site.path, instance)))
+    match verdict:
+        case True:
+            return None
+        case False:
+            return Undecided("upstreams")
+        case TaskState():
+            kind = "failed" if verdict is TaskState.UPSTREAM_FAILED else "was skipped or did not end as needed"
+            return End(
+                verdict,
+                Cause(CauseKind.UPSTREAM, f"by its join rule {site.node.join.value}: something before it {kind}"),
+            )
+
+
+def _may_start(place: Place, facts: Facts) -> Decision | None:
+    node, path = place.site.node, place.site.path
+    setup = facts.setup_end(Key(path, place.instance)) if place.site.indirect_setups else None
+    if setup is not None:
+        state = TaskState.SKIPPED if setup is TaskState.SKIPPED else TaskState.UPSTREAM_FAILED
+        return End(state, Cause(CauseKind.UPSTREAM, "a setup it relies on did not succeed"))
+    if node.previous_run is not PreviousRun.NONE:
+        before = facts.previous(path)
+        if before not in (None, TaskState.SUCCEEDED, TaskState.SKIPPED):
+            return Undecided(f"the previous run, where it is {before.value}")
+    if node.when is not None:
+        try:
+            if not holds(node.when, lambda binding: value_of(binding, place, facts)):
+                return End(TaskState.SKIPPED, Cause(CauseKind.CONDITION, "its condition is false"))
+        except ExpressionError as error:
+            return End(TaskState.FAILED, Cause(CauseKind.DATA, f"its condition cannot be decided: {error}"))
+    return None
+
+
+def _expand(place: Place, facts: Facts) -> Decision:
+    each = place.site.node.each
+    assert each is not None
+    key = Key(place.site.path, place.instance)
+    sizes: list[int] = []
+    for position, over in enumerate(each.over):
+        if over.follow:
+            followed = Key(_followed(over.source), place.instance[: len(place.site.frames)])
+            count = facts.count(followed)
+            if count is None:
+                raise NotMappable(f"{followed} never became a map")
+            sizes.append(count)
+            continue
+        source = facts.source(key, position)
+        try:
+            artifacts = {ref.id: facts.artifact(ref.id) for ref in [source] if isinstance(ref, ArtifactRef)}
+            sizes.append(length_of(source, artifacts))
+        except NotMappable as problem:
+            raise NotMappable(f"map over {over.name!r}: {problem}") from None
+    return Expand(tuple(sizes), count_of(each, sizes), each.empty)
+
+
+def _followed(source: Binding) -> str:
+    node = getattr(source, "node", "")
+    assert isinstance(node, str)
+    return node
+
+
+def _body(place: Place, facts: Facts) -> Decision:
+    node = place.site.node
+    match node.body:
+        case Sub(scope=scope):
+            return _enter(place, facts, {parameter.name: parameter for parameter in scope.inputs})
+        case Wait(until=UntilTime(time=time)):
+            return _hold_time(value_of(time, place, facts))
+        case Wait(until=UntilEvent(name=name, key=event_key)):
+            wanted = "" if event_key is None else text(value_of(event_key, place, facts))
+            return Hold(event=text(value_of(name, place, facts)), event_key=wanted)
+        case Wait(until=UntilApproval(message=message, approvers=approvers)):
+            return Hold(approval=text(value_of(message, place, facts)), approvers=approvers)
+        case Wait(until=UntilTrue(function=function, interval=interval, takes=takes)):
+            return _execute(place, facts, PollFunction(function, interval, takes))
+        case Call(function=function, returns=returns, outputs=outputs, takes=takes):
+            return _execute(place, facts, RunFunction(function, returns, outputs, takes))
+        case Container(image=image, argv=argv, env=env, outputs=outputs):
+            command = RunCommand(
+                text(value_of(image, place, facts)),
+                tuple(text(value_of(part, place, facts)) for part in argv),
+                {name: text(value_of(part, place, facts)) for name, part in env.items()},
+                outputs,
+            )
+            return _execute(place, facts, command)
+        case Import(uri=uri, type=kind, metadata=metadata):
+            values = {name: value_of(part, place, facts) for name, part in metadata.items()}
+            where = text(value_of(uri, place, facts))
+            id = f"{facts.run(RunField.RUN_ID)}/{Key(place.site.path, place.instance)}"
+            artifact = Artifact(id, str(kind), values, uri=where)
+            return End(TaskState.SUCCEEDED, outputs={RESULT: ArtifactRef(id)}, artifacts=(artifact,))
+    raise Unbound(f"nothing is known about running a {type(node.body).__name__}")
+
+
+def _enter(place: Place, facts: Facts, parameters: Mapping[str, Any]) -> Decision:
+    inputs = reduce_inputs(place.site.node.inputs, place, facts)
+    values: dict[str, Value] = {}
+    for name, parameter in parameters.items():
+        bound = inputs.get(name)
+        if bound is None:
+            if parameter.default is MISSING:
+                raise Unbound(f"input {name!r} of the scope has no value and no default")
+            values[name] = parameter.default
+            continue
+        if not isinstance(bound, Const):
+            raise Unbound(f"input {name!r} of a scope must be a plain value")
+        problem = judge_value(bound.value, parameter.type, name)
+        if problem:
+            raise Unbound(problem)
+        values[name] = bound.value
+    return Enter(values)
+
+
+def _hold_time(moment: Value) -> Decision:
+    match moment:
+        case datetime():
+            if moment.tzinfo is None:
+                raise Unbound(f"the time to wait for, {moment.isoformat()}, has no time zone")
+            return Hold(at=moment)
+        case date():
+            raise Unbound(f"a time to wait for needs hours: {moment.isoformat()} is a date")
+        case timedelta():
+            return Hold(after=moment)
+        case bool():
+            pass
+        case int() | float():
+            return Hold(after=timedelta(seconds=moment))
+        case str():
+            try:
+                return _hold_time(datetime.fromisoformat(moment))
+            except ValueError:
+                pass
+    raise Unbound(f"{moment!r} is neither a time nor a number of seconds")
+
+
+def _execute(place: Place, facts: Facts, work: Work) -> Decision:
+    node = place.site.node
+    inputs = reduce_inputs(node.inputs, place, facts)
+    limits = tuple(
+        (text(value_of(limit.key, place, facts)), _slots(value_of(limit.slots, place, facts))) for limit in node.limits
+    )
+    resources = {name: value_of(binding, place, facts) for name, binding in node.resources.items()}
+    used = tuple(dict.fromkeys(ref.id for binding in inputs.values() for ref in reduced_references(binding)))
+    parts, miss = None, ""
+    if node.cache is not None and isinstance(node.body, Call) and not node.body.acts:
+        declared = {name: value_of(part, place, facts) for name, part in node.cache.parts.items()}
+        try:
+            parts = key_parts(facts.wiring.pipeline, node, inputs, declared, facts.artifact)
+        except NotCacheable as reason:
+            miss = str(reason)
+        else:
+            answer = facts.cached(Key(place.site.path, place.instance), parts)
+            if isinstance(answer, CacheHit):
+                return Reuse(answer.outputs, answer.source)
+            miss = answer.reason
+    return Execute(work, inputs, limits, resources, used, parts, miss)
+
+
+def reduced_references(binding: Binding) -> list[ArtifactRef]:
+    """The artifact references in a reduced binding."""
+    match binding:
+        case Const(value=value):
+            return list(references(value))
+        case _:
+            return [ref for inner in children(binding) for ref in reduced_references(inner)]
+
+
+def _slots(value: Value) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise Unbound(f"a limit takes a whole number of slots, not {value!r}")

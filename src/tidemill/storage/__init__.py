@@ -1,0 +1,1 @@
+"""Where state lives: the database, the bytes of artifacts, and logs."""

@@ -1,0 +1,1 @@
+"""Bytes by content, and codecs by type. Knows nothing of runs, tasks or the database."""

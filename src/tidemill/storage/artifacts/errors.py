@@ -1,0 +1,71 @@
+"""What can go wrong with artifacts, as errors a user can act on.
+
+StorageError
+└── ArtifactError        code "artifact"
+    ├── ArtifactMissing, ArtifactDamaged, ArtifactUnreadable, WrongKind, TargetExists
+InputError: CodecUnknown · CodecMissing · NotStorable      StateError: CodecUnsafe
+"""
+
+from __future__ import annotations
+
+from tidemill.core.errors import InputError, StateError, StorageError
+
+
+class ArtifactError(StorageError):
+    """The artifact store did not do what was asked."""
+
+    code = "artifact"
+
+
+class ArtifactMissing(ArtifactError):
+    """Content that a record names is not in the store."""
+
+    code = "artifact-missing"
+
+
+class ArtifactDamaged(ArtifactError):
+    """Stored bytes are not those that were put there."""
+
+    code = "artifact-damaged"
+
+
+class ArtifactUnreadable(ArtifactError):
+    """The bytes are whole, but their codec cannot turn them into a value."""
+
+    code = "artifact-unreadable"
+
+
+class WrongKind(ArtifactError):
+    """A file was asked for where the content is a folder, or the other way round."""
+
+    code = "artifact-wrong-kind"
+
+
+class TargetExists(ArtifactError):
+    """Something is already at the place where content should be written."""
+
+    code = "artifact-target-exists"
+
+
+class CodecUnknown(InputError):
+    """No codec has that name."""
+
+    code = "codec-unknown"
+
+
+class CodecMissing(InputError):
+    """The library that a codec needs is not installed."""
+
+    code = "codec-missing"
+
+
+class CodecUnsafe(StateError):
+    """Loading would run code from the artifact, and the caller did not allow that."""
+
+    code = "codec-unsafe"
+
+
+class NotStorable(InputError):
+    """The value cannot be kept as an artifact."""
+
+    code = "not-storable"

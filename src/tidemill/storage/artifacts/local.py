@@ -1,0 +1,317 @@
+"""An artifact store in a folder of the local machine, safe for many processes at once.
+
+objects/ab/cdef...   the bytes, read-only, named by their digest
+trees/ab/cdef...     folders put together from objects on demand (see checkout)
+tmp/                 what is being written; a writer that died leaves only a file here
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from tidemill.core.crash import point
+from tidemill.storage.artifacts.checking import checked_listing, verify_file, verify_files
+from tidemill.storage.artifacts.checkout import Checkouts
+from tidemill.storage.artifacts.content import Content, Stamp, check_digest, digest_of, digest_of_stream
+from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing, NotStorable, WrongKind
+from tidemill.storage.artifacts.listing import Entry, encode, scan
+from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize, remove
+
+AFTER_WRITE = point("artifact.after-write")
+AFTER_RENAME = point("artifact.after-rename")
+
+_READ_ONLY = 0o444
+_REST = re.compile(r"[0-9a-f]{62}\Z")
+
+
+class LocalStore:
+    """Content under `root`, which is made when the first bytes arrive."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._objects = self.root / "objects"
+        self._temporary = self.root / "tmp"
+        self._checkouts = Checkouts(self.root / "trees", self._object, self._new_temporary)
+
+    # --- putting ------------------------------------------------------------------------------------------------------
+
+    def put_file(self, path: Path, *, move: bool = False) -> Content:
+        content = (self._take(path) if move else None) or self._copy(path)
+        self._flush_folder(content)
+        if move:
+            path.unlink(missing_ok=True)
+        return content
+
+    def put_bytes(self, data: bytes) -> Content:
+        content = Content(digest_of(data), len(data))
+        if not self._is_whole(content):
+            temporary = self._new_temporary()
+            try:
+                with open(temporary, "xb") as sink:
+                    sink.write(data)
+                    _flush(sink)
+                self._publish(temporary, content)
+            except BaseException:
+                remove(temporary)
+                raise
+        self._flush_folder(content)
+        return content
+
+    def put_tree(self, path: Path) -> Content:
+        entries: list[Entry] = []
+        # One flush for each folder of objects at the end, instead of one for each file; the listing comes last of all.
+        by_folder: dict[Path, Content] = {}
+        for found in scan(path):
+            if found.is_folder:
+                entries.append(Entry(found.path, None))
+                continue
+            content = self._copy(found.source)
+            by_folder.setdefault(self._object(content.digest).parent, content)
+            executable = bool(found.source.stat().st_mode & stat.S_IXUSR)
+            entries.append(Entry(found.path, content.digest, content.size, executable))
+        for content in by_folder.values():
+            self._flush_folder(content)
+        listing = self.put_bytes(encode(entries))
+        return Content(listing.digest, sum(entry.size for entry in entries), "tree")
+
+    def _copy(self, path: Path) -> Content:
+        temporary = self._new_temporary()
+        try:
+            with _open_regular(path) as source, open(temporary, "xb") as sink:
+                digest, size = digest_of_stream(source, sink)
+                _flush(sink)
+            content = Content(digest, size)
+            self._publish(temporary, content)
+        except BaseException:
+            remove(temporary)
+            raise
+        return content
+
+    def _take(self, path: Path) -> Content | None:
+        """Move the file itself into the store; None where only a copy will do."""
+        info = os.lstat(path) if os.path.lexists(path) else None
+        if info is None or not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+            return None
+        temporary = self._new_temporary()
+        try:
+            # Before the move: an old file must not look like the remains of a dead writer.
+            os.utime(path)
+            os.rename(path, temporary)
+        except OSError:
+            return None
+        try:
+            with open(temporary, "rb") as source:
+                digest, size = digest_of_stream(source)
+                os.fsync(source.fileno())
+            content = Content(digest, size)
+            self._publish(temporary, content)
+        except BaseException:
+            if temporary.exists():
+                os.rename(temporary, path)
+            raise
+        return content
+
+    def _publish(self, temporary: Path, content: Content) -> None:
+        """Give finished bytes their final name, unless whole bytes have it already."""
+        os.chmod(temporary, _READ_ONLY)
+        AFTER_WRITE()
+        if self._is_whole(content):
+            temporary.unlink()
+            return
+        target = self._object(content.digest)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self._objects, self.root):
+                _flush_path(folder)
+        os.replace(temporary, target)
+        AFTER_RENAME()
+
+    def _is_whole(self, content: Content) -> bool:
+        """Whether the bytes are there and undamaged, so that putting them again also heals what went bad."""
+        target = self._object(content.digest)
+        try:
+            info = os.stat(target)
+            if info.st_size != content.size:
+                return False
+            with open(target, "rb") as source:
+                if digest_of_stream(source)[0] != content.digest:
+                    return False
+            # Tells a collector that these bytes are wanted again; the modification time stays, being part of the stamp.
+            os.utime(target, ns=(time.time_ns(), info.st_mtime_ns))
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            # Bytes of another user: whole, but not ours to mark.
+            return True
+        return True
+
+    def _flush_folder(self, content: Content) -> None:
+        _flush_path(self._object(content.digest).parent)
+
+    def _new_temporary(self) -> Path:
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        return self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+    # --- getting ------------------------------------------------------------------------------------------------------
+
+    def path_of(self, content: Content) -> Path | None:
+        if content.kind == "tree":
+            return self._checkouts.path_of(content, self.listing(content))
+        self._size_on_disk(content)
+        return self._object(content.digest)
+
+    def open(self, content: Content) -> BinaryIO:
+        if content.kind == "tree":
+            raise WrongKind(f"{content.digest} is a folder", remedy="materialize it, or open one of its files")
+        try:
+            return open(self._object(content.digest), "rb")
+        except FileNotFoundError:
+            raise _missing(content) from None
+
+    def read_bytes(self, content: Content) -> bytes:
+        with self.open(content) as source:
+            data = source.read()
+        if digest_of(data) != content.digest:
+            raise ArtifactDamaged(describe_damage(content, digest_of(data), len(data)), remedy=REMEDY)
+        return data
+
+    def listing(self, content: Content) -> tuple[Entry, ...]:
+        if content.kind == "file":
+            return ()
+        try:
+            return checked_listing(content, self._object(content.digest).read_bytes())
+        except FileNotFoundError:
+            raise _missing(content) from None
+
+    def materialize(self, content: Content, target: Path) -> None:
+        if not self._object(content.digest).exists():
+            raise _missing(content)
+        materialize(content, target, self.listing(content), self.open)
+
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def exists(self, content: Content) -> bool:
+        try:
+            return self._object(content.digest).exists() and all(
+                entry.digest is None or self._object(entry.digest).exists() for entry in self.listing(content)
+            )
+        except (ArtifactMissing, ArtifactDamaged):
+            return False
+
+    def verify(self, content: Content) -> None:
+        if content.kind == "file":
+            verify_file(content, self.open)
+        else:
+            verify_files(content, self.listing(content), self.open)
+
+    def stamp(self, content: Content) -> Stamp | None:
+        try:
+            info = os.stat(self._object(content.digest))
+            if content.kind == "file":
+                return Stamp(info.st_ino, info.st_size, info.st_mtime_ns)
+            folded = blake2b(digest_size=8)
+            newest = info.st_mtime_ns
+            for digest in ("", *sorted({entry.digest for entry in self.listing(content) if entry.digest})):
+                info = os.stat(self._object(digest)) if digest else info
+                folded.update(f"{info.st_ino} {info.st_size} {info.st_mtime_ns};".encode())
+                newest = max(newest, info.st_mtime_ns)
+        except (FileNotFoundError, ArtifactDamaged, ArtifactMissing):
+            return None
+        # 63 bits, so that a database can hold it as a signed integer.
+        return Stamp(int.from_bytes(folded.digest(), "big") >> 1, content.size, newest)
+
+    def touched_at(self, digest: str) -> float | None:
+        try:
+            info = os.stat(self._object(digest))
+        except FileNotFoundError:
+            return None
+        return max(info.st_atime, info.st_mtime)
+
+    def _size_on_disk(self, content: Content) -> None:
+        try:
+            size = os.stat(self._object(content.digest)).st_size
+        except FileNotFoundError:
+            raise _missing(content) from None
+        # Reading past the end of a mapped file kills the process, so a path to a short one is never given out.
+        if size != content.size:
+            raise ArtifactDamaged(describe_damage(content, "", size), remedy=REMEDY)
+
+    # --- collecting ---------------------------------------------------------------------------------------------------
+
+    def delete(self, digest: str) -> bool:
+        self._checkouts.discard(digest)
+        try:
+            self._object(digest).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def digests(self) -> Iterator[str]:
+        for folder in _children(self._objects):
+            for child in _children(folder):
+                if len(folder.name) == 2 and _REST.match(child.name):
+                    yield f"blake2b:{folder.name}{child.name}"
+
+    def sweep_temporary(self, older_than_s: float) -> int:
+        """Remove what dead writers left: whatever did not change for `older_than_s` seconds. Returns how many."""
+        removed = 0
+        limit = time.time() - older_than_s
+        for child in _children(self._temporary):
+            try:
+                if os.lstat(child).st_mtime > limit:
+                    continue
+                remove(child)
+            except FileNotFoundError:
+                continue
+            removed += 1
+        return removed
+
+    def _object(self, digest: str) -> Path:
+        digits = check_digest(digest)[len("blake2b:") :]
+        return self._objects / digits[:2] / digits[2:]
+
+
+def _missing(content: Content) -> ArtifactMissing:
+    return ArtifactMissing(f"{content.digest} is not in the artifact store", remedy=REMEDY)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    try:
+        # Opening a pipe that nobody writes to would wait for ever.
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise NotStorable(f"there is no file {path}", remedy="write the file before returning its path") from None
+    except OSError as error:
+        raise NotStorable(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotStorable(f"{path} is not a file", remedy="use put_tree for a folder")
+    return os.fdopen(fd, "rb")
+
+
+def _flush(sink: BinaryIO) -> None:
+    sink.flush()
+    os.fsync(sink.fileno())
+
+
+def _flush_path(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

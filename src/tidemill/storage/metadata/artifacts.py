@@ -1,0 +1,169 @@
+"""Artifact records and their lineage: who produced each, and who used it. The bytes are elsewhere.
+
+A record belongs to a team, and whoever asks names the team: an id of another team's artifact is an id of nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, select, text
+
+from tidemill.core.records import Artifact
+from tidemill.storage.metadata.encoding import mapping_in, mapping_out, name_out, required_moment_out
+from tidemill.storage.metadata.errors import DatabaseConflict
+from tidemill.storage.metadata.statements import chunks, inserting_new
+from tidemill.storage.metadata.tables import OWNED, artifact_uses, artifacts
+
+
+class TaskKey(NamedTuple):
+    """The task run that produced or used an artifact."""
+
+    run: str
+    path: str
+    instance: str
+    generation: int
+
+
+_put = inserting_new(artifacts)
+_use = inserting_new(artifact_uses)
+_fields = tuple(artifacts.c[name] for name in Artifact.__dataclass_fields__)
+
+
+def put(
+    connection: Connection,
+    team: str,
+    run: str,
+    path: str,
+    instance: str,
+    generation: int,
+    rows: Sequence[Artifact],
+    created_at: datetime,
+) -> None:
+    """Store the artifacts of one task run; storing the same again changes nothing.
+
+    Raises DatabaseConflict if an id is taken by another record: metadata is fixed once it is stored.
+    """
+    moment = required_moment_out(created_at)
+    key = TaskKey(run, path, instance, generation)
+    values = [
+        (
+            team,
+            name_out(row.id, "the artifact's id"),
+            name_out(row.type, "the artifact's type"),
+            mapping_out(row.metadata),
+            name_out(row.codec, "the codec"),
+            name_out(row.digest, "the digest"),
+            row.size,
+            name_out(row.kind, "the artifact's kind"),
+            name_out(row.uri, "the URI"),
+            name_out(row.version, "the version"),
+            row.safe,
+            *key,
+            moment,
+        )
+        for row in rows
+    ]
+    if _put.run(connection, values) == len(values):
+        return
+    ids = [row.id for row in rows]
+    stored, makers = get_many(connection, team, ids), producers(connection, team, ids)
+    for row in rows:
+        if stored[row.id] != row or makers[row.id] != key:
+            raise DatabaseConflict(
+                f"there is another artifact {row.id} already",
+                remedy="an artifact is never changed: run the task again, which makes a new one",
+            )
+
+
+def get_many(connection: Connection, team: str, ids: Sequence[str]) -> dict[str, Artifact]:
+    """The artifacts of the team with these ids; unknown ones are left out."""
+    found: dict[str, Artifact] = {}
+    for some in chunks(ids):
+        rows = connection.execute(select(*_fields).where(artifacts.c.team == team, artifacts.c.id.in_(some)))
+        found.update((row.id, _record(row)) for row in rows)
+    return found
+
+
+def of_run(connection: Connection, run: str, path: str | None = None) -> list[tuple[TaskKey, Artifact]]:
+    """What the run (or its node at `path`) produced, by task run and id."""
+    keys = (artifacts.c.run, artifacts.c.path, artifacts.c.instance, artifacts.c.generation)
+    columns: tuple[ColumnElement[Any], ...] = (*_fields, *keys)
+    query = select(*columns).where(artifacts.c.run == run).order_by(*keys, artifacts.c.id)
+    if path is not None:
+        query = query.where(artifacts.c.path == path)
+    return [
+        (TaskKey(row.run, row.path, row.instance, row.generation), _record(row)) for row in connection.execute(query)
+    ]
+
+
+# --- lineage ----------------------------------------------------------------------------------------------------------
+
+
+def use(
+    connection: Connection,
+    team: str,
+    run: str,
+    path: str,
+    instance: str,
+    generation: int,
+    artifact_ids: Sequence[str],
+) -> None:
+    """Note that a task run was given these artifacts; noting it again changes nothing."""
+    _use.run(connection, [(run, path, instance, generation, artifact, team) for artifact in artifact_ids])
+
+
+def used_by(connection: Connection, run: str, path: str, instance: str, generation: int) -> list[str]:
+    """The ids of the artifacts that a task run was given."""
+    query = select(artifact_uses.c.artifact).where(
+        artifact_uses.c.run == run,
+        artifact_uses.c.path == path,
+        artifact_uses.c.instance == instance,
+        artifact_uses.c.generation == generation,
+    )
+    return list(connection.execute(query.order_by(artifact_uses.c.artifact)).scalars())
+
+
+def producers(connection: Connection, team: str, ids: Sequence[str]) -> dict[str, TaskKey]:
+    """The task run that produced each of these artifacts; unknown ones are left out."""
+    found: dict[str, TaskKey] = {}
+    columns = (artifacts.c.id, artifacts.c.run, artifacts.c.path, artifacts.c.instance, artifacts.c.generation)
+    for some in chunks(ids):
+        rows = connection.execute(select(*columns).where(artifacts.c.team == team, artifacts.c.id.in_(some)))
+        found.update((id_, TaskKey(*key)) for id_, *key in rows)
+    return found
+
+
+def consumers(connection: Connection, team: str, artifact_id: str) -> list[TaskKey]:
+    """The task runs that were given this artifact."""
+    columns = (artifact_uses.c.run, artifact_uses.c.path, artifact_uses.c.instance, artifact_uses.c.generation)
+    query = select(*columns).where(artifact_uses.c.team == team, artifact_uses.c.artifact == artifact_id)
+    return [TaskKey(*row) for row in connection.execute(query.order_by(*columns))]
+
+
+def digests_in_use(connection: Connection, among: Sequence[str] | None = None) -> frozenset[str]:
+    """Digests of owned content that some record of any team names; only those of `among` if it is given."""
+    owned = select(artifacts.c.digest).distinct().where(text(OWNED))
+    if among is None:
+        return frozenset(connection.execute(owned).scalars())
+    found: set[str] = set()
+    for some in chunks(among):
+        found.update(connection.execute(owned.where(artifacts.c.digest.in_(some))).scalars())
+    return frozenset(found)
+
+
+def _record(row: Row[Any]) -> Artifact:
+    return Artifact(
+        id=row.id,
+        type=row.type,
+        metadata=mapping_in(row.metadata),
+        codec=row.codec,
+        digest=row.digest,
+        size=row.size,
+        kind=row.kind,
+        uri=row.uri,
+        version=row.version,
+        safe=row.safe,
+    )

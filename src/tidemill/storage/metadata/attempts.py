@@ -1,0 +1,158 @@
+"""Attempts: each begins once and ends once; a second end changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, text, update
+
+from tidemill.core.causes import Cause
+from tidemill.core.history import AttemptRecord
+from tidemill.core.records import Usage
+from tidemill.core.states import ATTEMPT_MOVES, AttemptState, check_move
+from tidemill.storage.metadata.encoding import (
+    list_in,
+    list_out,
+    moment_in,
+    moment_out,
+    record_in,
+    record_out,
+    required_moment_in,
+    required_moment_out,
+    state_in,
+)
+from tidemill.storage.metadata.statements import Statement, chunks, inserting
+from tidemill.storage.metadata.tables import OPEN, attempts
+
+_begin = inserting(attempts)
+_ENDING = ("state", "pid", "ended_at", "cause", "wall_s", "cpu_s", "peak_bytes", "notes")
+_settle = Statement(
+    [*_ENDING, "of_id"],
+    lambda dialect: (
+        update(attempts)
+        .values({name: bindparam(name) for name in _ENDING})
+        .where(attempts.c.id == bindparam("of_id"), text(OPEN))
+    ),
+)
+_ordered = select(attempts).order_by(
+    attempts.c.path, attempts.c.instance, attempts.c.generation, attempts.c.number, attempts.c.id
+)
+
+
+def begin(connection: Connection, team: str, rows: Sequence[AttemptRecord]) -> None:
+    """Store new attempts. Raises DatabaseConflict (at the end of the write) if an id is taken."""
+    _begin.run(connection, [_row(team, attempt) for attempt in rows])
+
+
+def settle(connection: Connection, rows: Sequence[AttemptRecord]) -> frozenset[str]:
+    """End the attempts that are still open, each as its row says; the ids of those that this call ended.
+
+    Of several ends of one attempt the first counts. Raises StateError for a row whose state is no end.
+    """
+    ends: dict[str, AttemptRecord] = {}
+    for attempt in rows:
+        check_move(ATTEMPT_MOVES, AttemptState.STARTED, attempt.state)
+        ends.setdefault(attempt.id, attempt)
+    if len(ends) > 1:
+        still_open = _still_open(connection, list(ends))
+        _settle.run(connection, [_end(attempt) for attempt in ends.values() if attempt.id in still_open])
+        return still_open
+    return frozenset(id_ for id_, attempt in ends.items() if _settle.run(connection, [_end(attempt)]))
+
+
+def _still_open(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
+    found: list[str] = []
+    for some in chunks(sorted(ids)):
+        query = select(attempts.c.id).where(attempts.c.id.in_(some), text(OPEN)).order_by(attempts.c.id)
+        # Held until the end of the transaction, so that nobody ends them between here and the update.
+        found += connection.execute(query.with_for_update()).scalars()
+    return frozenset(found)
+
+
+def mark_pid(connection: Connection, attempt_id: str, pid: int) -> bool:
+    """Note the process of an open attempt; False if it has ended."""
+    return (
+        connection.execute(update(attempts).where(attempts.c.id == attempt_id, text(OPEN)).values(pid=pid)).rowcount
+        == 1
+    )
+
+
+def open_of(connection: Connection, run: str) -> list[AttemptRecord]:
+    """The attempts of the run that have not ended."""
+    return _records(connection.execute(_ordered.where(attempts.c.run == run, text(OPEN))).all())
+
+
+def of_run(connection: Connection, run: str) -> list[AttemptRecord]:
+    """All attempts of the run, by task run and number."""
+    return _records(connection.execute(_ordered.where(attempts.c.run == run)).all())
+
+
+def of_task(
+    connection: Connection, run: str, path: str, instance: str, generation: int | None = None
+) -> list[AttemptRecord]:
+    """The attempts of one task run in order; of all its generations if none is given."""
+    query = _ordered.where(attempts.c.run == run, attempts.c.path == path, attempts.c.instance == instance)
+    if generation is not None:
+        query = query.where(attempts.c.generation == generation)
+    return _records(connection.execute(query).all())
+
+
+def _end(attempt: AttemptRecord) -> tuple[object, ...]:
+    return (
+        attempt.state.value,
+        attempt.pid,
+        moment_out(attempt.ended_at),
+        record_out(attempt.cause),
+        attempt.usage.wall_s,
+        attempt.usage.cpu_s,
+        attempt.usage.peak_bytes,
+        list_out(attempt.notes),
+        attempt.id,
+    )
+
+
+def _row(team: str, attempt: AttemptRecord) -> tuple[object, ...]:
+    return (
+        attempt.id,
+        team,
+        attempt.run,
+        attempt.path,
+        attempt.instance,
+        attempt.generation,
+        attempt.number,
+        attempt.state.value,
+        required_moment_out(attempt.started_at),
+        attempt.executor,
+        attempt.epoch,
+        attempt.pid,
+        moment_out(attempt.ended_at),
+        record_out(attempt.cause),
+        attempt.usage.wall_s,
+        attempt.usage.cpu_s,
+        attempt.usage.peak_bytes,
+        list_out(attempt.notes),
+    )
+
+
+def _records(rows: Sequence[Row[Any]]) -> list[AttemptRecord]:
+    return [
+        AttemptRecord(
+            id=row.id,
+            run=row.run,
+            path=row.path,
+            instance=row.instance,
+            generation=row.generation,
+            number=row.number,
+            state=state_in(AttemptState, row.state),
+            started_at=required_moment_in(row.started_at),
+            executor=row.executor,
+            epoch=row.epoch,
+            pid=row.pid,
+            ended_at=moment_in(row.ended_at),
+            cause=record_in(Cause, row.cause),
+            usage=Usage(row.wall_s, row.cpu_s, row.peak_bytes),
+            notes=list_in(row.notes),
+        )
+        for row in rows
+    ]

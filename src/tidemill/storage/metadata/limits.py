@@ -1,0 +1,98 @@
+"""Limits: how many slots of a key may be claimed at once, and by which attempts they are.
+
+What is used is counted in the row of the limit, so that one conditional update both asks and claims: two writers never
+pass it together. Claim several keys in sorted order, or two writers may wait for each other (one gets DatabaseBusy).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, delete, or_, select, update
+
+from tidemill.core.errors import InputError
+from tidemill.storage.metadata.encoding import name_out
+from tidemill.storage.metadata.statements import chunks, insert_into, inserting
+from tidemill.storage.metadata.tables import limit_claims, limits
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """A limit and what is claimed of it; `slots` is None where nobody defined a limit."""
+
+    slots: int | None
+    used: int
+
+
+_claim = inserting(limit_claims)
+
+
+def define(connection: Connection, team: str, key: str, slots: int | None) -> None:
+    """Set the limit of a key, or lift it (None). What is claimed stays claimed, even if that is now too much."""
+    if slots is not None and slots < 0:
+        raise InputError(f"the limit {key!r} cannot be {slots}", remedy="give a number of slots from 0 up")
+    insert = insert_into(connection.dialect.name, limits).values(
+        team=team, key=name_out(key, "the limit's key"), slots=slots, used=0
+    )
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["team", "key"], set_={"slots": insert.excluded.slots})
+    )
+
+
+def claim(connection: Connection, team: str, attempt: str, run: str, key: str, slots: int = 1) -> bool:
+    """Claim slots for an attempt; False if that would pass the limit. A key without a limit is only counted.
+
+    Claiming again for the same attempt and key is granted and changes nothing. Raises InputError below one slot.
+    """
+    if slots < 1:
+        raise InputError(f"{slots} slots of {key!r} cannot be claimed", remedy="claim one at least")
+    held = select(limit_claims.c.slots).where(limit_claims.c.attempt == attempt, limit_claims.c.key == key)
+    if connection.execute(held).scalar() is not None:
+        return True
+    grant = (
+        update(limits)
+        .where(limits.c.team == team, limits.c.key == key)
+        .where(or_(limits.c.slots.is_(None), limits.c.used + slots <= limits.c.slots))
+        .values(used=limits.c.used + slots)
+    )
+    if connection.execute(grant).rowcount == 0:
+        # Nobody defined it yet, or it is full; the second try tells which.
+        unlimited = insert_into(connection.dialect.name, limits).values(
+            team=team, key=name_out(key, "the limit's key"), slots=None, used=0
+        )
+        if connection.execute(unlimited.on_conflict_do_nothing()).rowcount == 0:
+            return False
+        connection.execute(grant)
+    _claim.run(connection, [(attempt, key, team, run, slots)])
+    return True
+
+
+def release(connection: Connection, attempts: Sequence[str]) -> frozenset[str]:
+    """Give back all that these attempts claimed; the keys that became freer. Releasing again changes nothing."""
+    freed: Counter[tuple[str, str]] = Counter()
+    for some in chunks(sorted(attempts)):
+        gone = connection.execute(
+            delete(limit_claims)
+            .where(limit_claims.c.attempt.in_(some))
+            .returning(limit_claims.c.team, limit_claims.c.key, limit_claims.c.slots)
+        )
+        for team, key, slots in gone:
+            freed[team, key] += slots
+    for (team, key), slots in sorted(freed.items()):
+        less = limits.c.used - slots
+        connection.execute(
+            update(limits)
+            .where(limits.c.team == team, limits.c.key == key)
+            .values(used=case((less < 0, 0), else_=less))
+        )
+    return frozenset(key for _, key in freed)
+
+
+def usage(connection: Connection, team: str) -> dict[str, LimitUse]:
+    """All limits of the team and what is claimed of each, by key."""
+    rows = connection.execute(
+        select(limits.c.key, limits.c.slots, limits.c.used).where(limits.c.team == team).order_by(limits.c.key)
+    )
+    return {key: LimitUse(slots, used) for key, slots, used in rows}

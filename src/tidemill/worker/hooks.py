@@ -1,0 +1,44 @@
+"""Calling the functions that a user hung on an event of a task. Their own failure is noted and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from tidemill.core.graph import Hook, HookEvent
+from tidemill.worker.context import Context
+from tidemill.worker.failures import one_line
+from tidemill.worker.functions import load_function
+
+
+def call_hooks(hooks: Sequence[Hook], event: HookEvent, context: Context) -> list[str]:
+    """Call every hook of the event, in order; a note for each that failed. A hook takes the context, or nothing."""
+    notes = []
+    for hook in hooks:
+        if hook.event is not event:
+            continue
+        try:
+            call(load_function(hook.function), *((context,) if _takes_one(load_function(hook.function)) else ()))
+        except Exception as error:
+            notes.append(f"the {event.value} hook {hook.function} failed: {one_line(error)}")
+    return notes
+
+
+def call(function: Any, *positional: Any, **named: Any) -> Any:
+    """The result of a function, awaited if it is to be."""
+    returned = function(*positional, **named)
+    return asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
+
+
+async def _awaited(returned: Any) -> Any:
+    return await returned
+
+
+def _takes_one(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,173 @@
+"""From reduced bindings to the arguments of a function: artifacts loaded, texts joined, values converted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidemill.core.annotations import EMPTY, bare_annotation, convert, hints_of
+from tidemill.core.bindings import Apply, Binding, Const, DictOf, ListOf, Template
+from tidemill.core.causes import CauseKind
+from tidemill.core.errors import DefinitionError, TidemillError
+from tidemill.core.records import Artifact
+from tidemill.core.values import ArtifactRef
+from tidemill.planning.resolve import text
+from tidemill.storage.artifacts.content import Content, Kind
+from tidemill.storage.artifacts.store import ArtifactStore
+from tidemill.storage.artifacts.values import load
+from tidemill.worker.failures import Fault, one_line
+from tidemill.worker.functions import load_function
+
+_UNLOADED: tuple[object, ...] = (Artifact, ArtifactRef)
+
+
+class Inputs:
+    """Resolves the bindings of one attempt.
+
+    An artifact that is used twice is loaded twice, so that neither use sees what the other does to it.
+    """
+
+    def __init__(self, store: ArtifactStore, scratch: Callable[[], Path]) -> None:
+        self._store = store
+        self._scratch = scratch
+        self.notes: list[str] = []
+
+    def arguments(
+        self, function: Callable[..., Any], inputs: Mapping[str, Binding], artifacts: Mapping[str, Artifact]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and named arguments for a call. Raises Fault, naming the input."""
+        wanted = annotations_of(function)
+        values: dict[str, Any] = {}
+        for name, binding in inputs.items():
+            try:
+                values[name] = self._argument(binding, wanted.get(name, EMPTY), artifacts)
+            except Fault as fault:
+                raise Fault(fault.kind, f"input {name!r}: {fault.message}", fault.error) from None
+            except (TidemillError, ValueError, LookupError) as error:
+                raise Fault(CauseKind.DATA, f"input {name!r}: {_sentence(error)}", error) from None
+        return _bound(function, values)
+
+    def resolve(self, value: Any, artifacts: Mapping[str, Artifact]) -> Any:
+        """The value with every artifact reference in it replaced by what the artifact holds."""
+        match value:
+            case ArtifactRef():
+                return self._loaded(value, artifacts)
+            case list():
+                return [self.resolve(item, artifacts) for item in value]
+            case dict():
+                return {key: self.resolve(item, artifacts) for key, item in value.items()}
+            case _:
+                return value
+
+    def _argument(self, binding: Binding, annotation: Any, artifacts: Mapping[str, Artifact]) -> Any:
+        if (
+            bare_annotation(annotation) in _UNLOADED
+            and isinstance(binding, Const)
+            and isinstance(binding.value, ArtifactRef)
+        ):
+            reference = binding.value
+            return reference if bare_annotation(annotation) is ArtifactRef else _record(reference, artifacts)
+        return convert(self._value(binding, artifacts), annotation)
+
+    def _value(self, binding: Binding, artifacts: Mapping[str, Artifact]) -> Any:
+        match binding:
+            case Const(value=value):
+                return self.resolve(value, artifacts)
+            case ListOf(items=items):
+                return [self._value(item, artifacts) for item in items]
+            case DictOf(items=named):
+                return {name: self._value(item, artifacts) for name, item in named.items()}
+            case Template(parts=parts):
+                return "".join(text(self._value(part, artifacts)) for part in parts)
+            case Apply(function=reference, inputs=inputs):
+                function = load_function(reference)
+                positional, keywords = self.arguments(function, inputs, artifacts)
+                try:
+                    return function(*positional, **keywords)
+                except Exception as error:
+                    raise Fault(CauseKind.USER_CODE, f"{reference} raised {one_line(error)}", error) from None
+            case _:
+                raise Fault(
+                    CauseKind.DATA, f"a {type(binding).__name__} binding was not reduced before the task started"
+                )
+
+    def _loaded(self, reference: ArtifactRef, artifacts: Mapping[str, Artifact]) -> Any:
+        artifact = _record(reference, artifacts)
+        if not artifact.digest:
+            # Something outside is never fetched behind the task's back: it gets the address.
+            return pick_inside(artifact.uri or dict(artifact.metadata), reference.at)
+        kind: Kind = "tree" if artifact.kind == "tree" else "file"
+        loaded = load(
+            self._store,
+            Content(artifact.digest, artifact.size, kind),
+            artifact.codec,
+            self._scratch(),
+            facts=artifact.metadata,
+            unsafe=True,
+        )
+        self.notes += loaded.notes
+        return pick_inside(loaded.value, reference.at)
+
+
+def pick_inside(value: Any, path: Sequence[str | int]) -> Any:
+    """The item at `path` in a loaded object: keys and positions, then columns and attributes by name."""
+    for key in path:
+        rows = getattr(value, "iloc", None) if isinstance(key, int) else None
+        try:
+            value = rows[key] if rows is not None else value[key]
+        except (KeyError, IndexError, TypeError):
+            if not isinstance(key, str) or key.startswith("_") or not hasattr(value, key):
+                raise Fault(
+                    CauseKind.DATA, f"{'.'.join(map(str, path))}: a {type(value).__name__} has no item {key!r}"
+                ) from None
+            value = getattr(value, key)
+    return value
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations by parameter; those that cannot be resolved count as absent."""
+    try:
+        return hints_of(function)
+    except DefinitionError:
+        found = getattr(function, "__annotations__", {})
+        return {name: annotation for name, annotation in found.items() if not isinstance(annotation, str)}
+
+
+def _record(reference: ArtifactRef, artifacts: Mapping[str, Artifact]) -> Artifact:
+    if reference.id not in artifacts:
+        raise Fault(CauseKind.DATA, f"the record of artifact {reference.id} was not sent along")
+    return artifacts[reference.id]
+
+
+def _bound(function: Callable[..., Any], values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return [], values
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    positional: list[Any] = []
+    missing: list[str] = []
+    named = dict(values)
+    for name, parameter in parameters.items():
+        match parameter.kind:
+            case parameter.VAR_POSITIONAL if name in named:
+                positional += named.pop(name)
+            case parameter.POSITIONAL_ONLY if name in named:
+                positional.append(named.pop(name))
+            case parameter.VAR_KEYWORD | parameter.VAR_POSITIONAL:
+                pass
+            case _ if name not in named and parameter.default is parameter.empty:
+                missing.append(name)
+    unknown = [] if takes_any else [name for name in named if name not in parameters]
+    problem = "misses input " + ", ".join(map(repr, missing)) if missing else ""
+    if unknown:
+        problem = "takes no input " + ", ".join(map(repr, unknown))
+    if problem:
+        raise Fault(CauseKind.DATA, f"the function {getattr(function, '__qualname__', function)} {problem}")
+    return positional, named
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, TidemillError | ValueError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,189 @@
+"""From what a function returned to the outputs of a report: small plain values as they are, the rest by content."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from tidemill.core.causes import CauseKind
+from tidemill.core.errors import TidemillError, did_you_mean
+from tidemill.core.graph import OutputSpec, Returns
+from tidemill.core.records import Artifact
+from tidemill.core.values import ArtifactRef, NotAValue, canonical, encode, normalize
+from tidemill.storage.artifacts.codecs.codec import type_name
+from tidemill.storage.artifacts.store import ArtifactStore
+from tidemill.storage.artifacts.values import Saved, save
+from tidemill.worker.failures import Fault
+
+INLINE_BYTES = 64 << 10
+"""Plain values of up to so many bytes of JSON travel in the report; larger ones become artifacts."""
+
+METRICS = "Metrics"
+_ARTIFACT_KINDS = frozenset({"Dataset", "Model", "Report"})
+_NO_TYPE = frozenset({"any", "union"})
+
+
+class Outputs:
+    """Keeps what one attempt returns and pushes; artifacts are named `<attempt>.<n>` in the order they are kept."""
+
+    def __init__(self, attempt: str, store: ArtifactStore, scratch: Callable[[], Path]) -> None:
+        self._attempt = attempt
+        self._store = store
+        self._scratch = scratch
+        self._count = 0
+
+    def keep_all(
+        self, returned: Any, returns: Returns, specs: Mapping[str, OutputSpec]
+    ) -> tuple[dict[str, Any], tuple[Artifact, ...]]:
+        """Every declared output, and the artifacts made for them. Raises Fault, naming the output."""
+        outputs: dict[str, Any] = {}
+        artifacts: list[Artifact] = []
+        for key, value in _split(returned, returns, specs).items():
+            outputs[key], made = self.keep(key, value, specs.get(key, OutputSpec()))
+            artifacts += made
+        return outputs, tuple(artifacts)
+
+    def keep(self, key: str, value: Any, spec: OutputSpec = OutputSpec()) -> tuple[Any, tuple[Artifact, ...]]:  # noqa: B008
+        """One output as a value for a row, with the artifacts it refers to. Raises Fault, naming output and type."""
+        value = unboxed(value)
+        if isinstance(value, Artifact):
+            return ArtifactRef(value.id), (value,) if not value.id.startswith(f"{self._attempt}.") else ()
+        if spec.type.name == METRICS and not spec.codec:
+            return self._metrics(key, value)
+        if not spec.codec and spec.type.name not in _ARTIFACT_KINDS and not isinstance(value, Path):
+            plain = _small(value)
+            if plain is not None:
+                return plain[0], ()
+        try:
+            saved = save(value, self._store, self._scratch(), name=spec.codec or None)
+        except TidemillError as error:
+            raise Fault(
+                CauseKind.DATA, f"output {key!r} ({type_name(type(value))}) cannot be stored: {error}", error
+            ) from None
+        except Exception as error:
+            by = f" by the codec {spec.codec!r}" if spec.codec else ""
+            raise Fault(
+                CauseKind.DATA,
+                f"output {key!r} ({type_name(type(value))}) cannot be stored{by}: {type(error).__name__}: {error}",
+                error,
+            ) from None
+        artifact = self._record(value, saved, spec)
+        return ArtifactRef(artifact.id), (artifact,)
+
+    def _record(self, value: Any, saved: Saved, spec: OutputSpec) -> Artifact:
+        kind = type_name(type(value)) if spec.type.name in _NO_TYPE else spec.type.name
+        return Artifact(
+            id=self._next(),
+            type=kind,
+            metadata=saved.metadata,
+            codec=saved.codec,
+            digest=saved.content.digest,
+            size=saved.content.size,
+            kind=saved.content.kind,
+            safe=saved.safe,
+        )
+
+    def _metrics(self, key: str, value: Any) -> tuple[Any, tuple[Artifact, ...]]:
+        """Metrics are numbers that conditions read, so they stay in the row; the record has no content."""
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = unboxed(dataclasses.asdict(value))
+        elif hasattr(value, "_asdict"):
+            value = unboxed(value._asdict())
+        wrong = (
+            value
+            if not isinstance(value, Mapping)
+            else next((item for item in value.values() if not _number(item)), None)
+        )
+        if not isinstance(value, Mapping) or wrong is not None:
+            raise Fault(
+                CauseKind.DATA,
+                f"output {key!r} is declared as Metrics, so a mapping of names to numbers is expected; "
+                f"a {type_name(type(wrong))} was found",
+            )
+        numbers = {str(name): number for name, number in value.items()}
+        return numbers, (Artifact(id=self._next(), type=METRICS, metadata=numbers),)
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"{self._attempt}.{self._count}"
+
+
+def unboxed(value: Any) -> Any:
+    """Numbers that numpy (or torch) wraps, unwrapped, also inside lists and dicts: they are plain to their user."""
+    match value:
+        case None | bool() | int() | str() | bytes():
+            return value
+        case dict() if type(value) is dict:
+            return {key: unboxed(item) for key, item in value.items()}
+        case list() if type(value) is list:
+            return [unboxed(item) for item in value]
+        case _ if (
+            type(value).__module__.partition(".")[0] in ("numpy", "torch") and getattr(value, "shape", None) == ()
+        ):
+            inner = value.item()
+            return inner if isinstance(inner, bool | int | float | str) else value
+        case _:
+            return value
+
+
+def _small(value: Any) -> tuple[Any] | None:
+    """The plain value in a tuple of one, or None if it is not plain or too large for a row."""
+    try:
+        plain = normalize(value)
+        text = canonical(encode(plain))
+    except (NotAValue, RecursionError):
+        return None
+    # Characters first: counting the bytes of something huge would cost as much again.
+    if len(text) > INLINE_BYTES or len(text.encode("utf-8", "surrogatepass")) > INLINE_BYTES:
+        return None
+    return (plain,)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, Real)
+
+
+def _split(returned: Any, returns: Returns, specs: Mapping[str, OutputSpec]) -> dict[str, Any]:
+    match returns:
+        case Returns.VALUE:
+            return dict.fromkeys(specs, returned)
+        case Returns.ITEMS:
+            return _items(returned, specs)
+        case Returns.FIELDS:
+            return _fields(returned, specs)
+
+
+def _items(returned: Any, specs: Mapping[str, OutputSpec]) -> dict[str, Any]:
+    if not isinstance(returned, tuple | list):
+        raise Fault(
+            CauseKind.DATA,
+            f"a tuple of {len(specs)} items was declared, a {type_name(type(returned))} was returned",
+        )
+    if len(returned) != len(specs):
+        raise Fault(CauseKind.DATA, f"a tuple of {len(specs)} items was declared, {len(returned)} were returned")
+    return {str(n): item for n, item in enumerate(returned)}
+
+
+def _fields(returned: Any, specs: Mapping[str, OutputSpec]) -> dict[str, Any]:
+    if isinstance(returned, Mapping):
+        found = {str(key): value for key, value in returned.items()}
+    elif hasattr(returned, "_asdict"):
+        found = dict(returned._asdict())
+    elif dataclasses.is_dataclass(returned) and not isinstance(returned, type):
+        found = {field.name: getattr(returned, field.name) for field in dataclasses.fields(returned)}
+    else:
+        raise Fault(
+            CauseKind.DATA,
+            f"outputs {', '.join(specs)} were declared; a {type_name(type(returned))}, without fields, was returned",
+        )
+    missing = [key for key in specs if key not in found]
+    if missing:
+        hint = did_you_mean(missing[0], found)
+        raise Fault(
+            CauseKind.DATA,
+            f"output {missing[0]!r} is declared but was not returned{f'; {hint}' if hint else ''}",
+        )
+    return {key: found[key] for key in specs}
