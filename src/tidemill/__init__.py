@@ -1,1 +1,90 @@
-"""Tidemill: the whole life of a machine-learning model as one system."""
+"""Tidemill: the whole life of a machine-learning model as one system.
+
+The names to write pipelines with; each is loaded when it is first asked for, so importing this costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidemill.authoring import (
+        Dataset,
+        Metrics,
+        Model,
+        Refuse,
+        Report,
+        Skip,
+        artifact,
+        at_end,
+        contains,
+        each,
+        elif_,
+        first_of,
+        group,
+        import_artifact,
+        is_null,
+        length,
+        optional,
+        otherwise,
+        pipeline,
+        poll,
+        pushed,
+        run_info,
+        status_of,
+        subgraph,
+        task,
+        template,
+        wait_for,
+        wait_for_approval,
+        wait_for_event,
+        when,
+        zipped,
+    )
+
+__all__ = [
+    "Dataset",
+    "Metrics",
+    "Model",
+    "Refuse",
+    "Report",
+    "Skip",
+    "artifact",
+    "at_end",
+    "contains",
+    "each",
+    "elif_",
+    "first_of",
+    "group",
+    "import_artifact",
+    "is_null",
+    "length",
+    "optional",
+    "otherwise",
+    "pipeline",
+    "poll",
+    "pushed",
+    "run_info",
+    "status_of",
+    "subgraph",
+    "task",
+    "template",
+    "wait_for",
+    "wait_for_approval",
+    "wait_for_event",
+    "when",
+    "zipped",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module("tidemill.authoring"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -48,7 +48,6 @@ sys.stdin.readline()
 database = Database.open(sys.argv[1])
 for n in range(20):
     with database.write() as connection:
-        count = variables.get(connection, "default", "count") if n or sys.argv[2] != "first" else 0
         variables.put(connection, "default", f"{sys.argv[2]}-{n}", n, datetime.now(UTC))
 database.close()
 """
@@ -225,9 +224,14 @@ def test_sqlite_read_only(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     Database.open(f"sqlite:///{path}").close()
     database = Database.open(f"sqlite:///{path}")
-    with pytest.raises(DatabaseReadOnly, match="cannot be changed"), database.write() as connection:
-        connection.exec_driver_sql("PRAGMA query_only=ON")
-        variables.put(connection, TEAM, "x", 1, NOW)
+
+    def write() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("PRAGMA query_only=ON")
+            variables.put(connection, TEAM, "x", 1, NOW)
+
+    with pytest.raises(DatabaseReadOnly, match="cannot be changed"):
+        write()
     database.close()
 
 
@@ -296,12 +300,17 @@ def test_a_database_that_is_not_there(postgres_url: str) -> None:
 @pytest.mark.postgres
 def test_a_server_that_drops_the_connection(postgres_database: str) -> None:
     database = Database.open(postgres_database)
-    with pytest.raises(DatabaseUnavailable), database.write() as connection:
-        victim = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-        done = threading.Thread(target=_terminate, args=(database, victim))
-        done.start()
-        done.join()
-        variables.put(connection, TEAM, "x", 1, NOW)
+
+    def write() -> None:
+        with database.write() as connection:
+            victim = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            done = threading.Thread(target=_terminate, args=(database, victim))
+            done.start()
+            done.join()
+            variables.put(connection, TEAM, "x", 1, NOW)
+
+    with pytest.raises(DatabaseUnavailable):
+        write()
     put(database, "y", 1)
     assert keys(database) == {"y"}
     database.close()

@@ -1,4 +1,4 @@
-"""The kinds of artifacts as annotations: what a task says it takes and returns. Knows nothing of how they are stored."""
+"""The kinds of artifacts as annotations: what a task takes and returns. Knows nothing of how they are stored."""
 
 from __future__ import annotations
 

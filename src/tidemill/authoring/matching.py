@@ -33,22 +33,28 @@ def match_arguments(
         message = f"{what} takes {takes}, and {len(args)} are given"
         recorder.problem("too-many-arguments", message, f"it takes {signature}", place)
     named.update(zip(signature.names[: signature.positional], args, strict=False))
+    misspelt: list[str] = []
     for name, value in kwargs.items():
         if name in named:
             recorder.problem("argument-twice", f"{what} is given {name!r} twice", f"it takes {signature}", place)
         elif name in signature.names or signature.extra:
             named[name] = value
         else:
-            remedy = did_you_mean(name, set(signature.names) - named.keys()) or f"it takes {signature}"
+            free = [known for known in signature.names if known not in named and known not in kwargs]
+            misspelt.append(did_you_mean(name, free))
+            remedy = misspelt[-1] or f"it takes {signature}"
             recorder.problem("unknown-argument", f"{what} has no parameter {name!r}", remedy, place)
     for name in mapped:
         if name in named:
             recorder.problem("argument-twice", f"{what} is given {name!r} and maps over it", "give it once", place)
         elif name not in signature.names and not signature.extra:
-            remedy = did_you_mean(name, signature.names) or f"it takes {signature}"
+            misspelt.append(did_you_mean(name, [known for known in signature.names if known not in named]))
+            remedy = misspelt[-1] or f"it takes {signature}"
             recorder.problem("unknown-argument", f"{what} has no parameter {name!r} to map over", remedy, place)
     for name in signature.required:
-        if name not in named and name not in mapped:
+        # One mistake is told once: a name that was meant is not missing too.
+        meant = any(hint.startswith("did you mean") and repr(name) in hint for hint in misspelt)
+        if name not in named and name not in mapped and not meant:
             recorder.problem("missing-argument", f"{what} needs {name!r}", f"it takes {signature}", place)
     return named
 

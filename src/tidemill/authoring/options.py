@@ -35,6 +35,9 @@ Hooks: TypeAlias = Callable[..., Any] | Sequence[Callable[..., Any]]
 Exceptions: TypeAlias = type[BaseException] | str | Sequence[type[BaseException] | str]
 
 
+_ON_LOST = OnLost()
+
+
 class TaskOptions(TypedDict, total=False):
     """What `@task(...)` and `.options(...)` take. Durations are seconds or a timedelta."""
 
@@ -94,7 +97,7 @@ class Options:
     role: Role = Role.NORMAL
     teardown_of: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
-    on_lost: OnLost = OnLost()
+    on_lost: OnLost = _ON_LOST
     previous_run: PreviousRun = PreviousRun.NONE
     counts_for_outcome: bool = True
     hooks: tuple[tuple[HookEvent, Callable[..., Any]], ...] = ()
@@ -163,13 +166,11 @@ class _Reader:
             role=self._role(),
             teardown_of=self.get("teardown_of", as_list, ()),
             after=self.get("after", as_list, ()),
-            on_lost=self.get("on_lost", as_on_lost, OnLost()),
+            on_lost=self.get("on_lost", as_on_lost, _ON_LOST),
             previous_run=self.get("previous_run", lambda value: as_choice(value, PreviousRun), PreviousRun.NONE),
             counts_for_outcome=self.get("counts_for_outcome", as_flag, True),
             hooks=tuple(
-                (event, function)
-                for event in HookEvent
-                for function in self.get(f"on_{event.value}", as_hooks, ())
+                (event, function) for event in HookEvent for function in self.get(f"on_{event.value}", as_hooks, ())
             ),
         )
 

@@ -7,32 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from tidemill.authoring.drafts import NodeDraft, ScopeDraft, read_output
+from tidemill.authoring.drafts import NodeDraft, ScopeDraft
 from tidemill.authoring.place import here, show
 from tidemill.core.bindings import (
-    Absent,
     Binding,
     Const,
     DictOf,
-    FirstOf,
-    Gap,
     ListOf,
-    Metadata,
-    Param,
-    Path,
-    RunField,
-    RunInfo,
-    Status,
-    Template,
 )
-from tidemill.core.errors import DefinitionError, did_you_mean
+from tidemill.core.errors import DefinitionError
 from tidemill.core.expressions import Binary, Expression, Fn, Op, Read, Unary
-from tidemill.core.graph import Returns
-from tidemill.core.types import ANY, PLAIN, Type
-from tidemill.core.values import MISSING, NotAValue, normalize, pick
+from tidemill.core.values import NotAValue, normalize
 
 
 def fail(message: str, remedy: str = "") -> NoReturn:
@@ -48,6 +36,9 @@ class Origin(Protocol):
 
     def item(self, key: str | int, attribute: bool) -> Origin:
         """What is inside under a key or position; `attribute`: it was written with a dot."""
+
+    def items(self) -> Sequence[Origin] | None:
+        """The outputs that Python may unpack it into, or None."""
 
     def name(self) -> str:
         """What people read in a message."""
@@ -73,11 +64,11 @@ class Traced:
         return Traced(self._origin.item(key, attribute=False))
 
     def __iter__(self) -> Iterator[Traced]:
-        origin = self._origin
-        if isinstance(origin, NodeOrigin) and origin.node.gives.unpackable:
-            return iter([Traced(origin.item(key, True)) for key in origin.node.gives.types])
+        items = self._origin.items()
+        if items is not None:
+            return iter([Traced(item) for item in items])
         fail(
-            f"{origin.name()} cannot be iterated over or unpacked: its items are known only when the run is under way",
+            f"{self._origin.name()} cannot be iterated over or unpacked: its items are not known before the run",
             "map over it with each(task, over={...}); to unpack results, annotate the task with -> tuple[A, B]",
         )
 
@@ -160,53 +151,58 @@ class Traced:
 
     # --- what needs the value itself ------------------------------------------------------------------------------
 
-    def _unknown(self, doing: str, remedy: str) -> NoReturn:
-        fail(f"{self._origin.name()} {doing}: its value is known only when the run is under way", remedy)
+    def _unknown(self, doing: str, remedy: str) -> DefinitionError:
+        message = f"{self._origin.name()} {doing}: its value is known only when the run is under way"
+        return DefinitionError(message, remedy=remedy, place=show(here()))
 
     def __bool__(self) -> bool:
-        self._unknown("is neither true nor false yet", "use `with when(...):`, and & | ~ in place of and, or, not")
+        raise self._unknown(
+            "is neither true nor false yet", "use `with when(...):`, and & | ~ in place of and, or, not"
+        )
 
     def __len__(self) -> int:
-        self._unknown("has no length yet", "compare length(x) in a condition, or map over it with each(...)")
+        raise self._unknown("has no length yet", "compare length(x) in a condition, or map over it with each(...)")
 
     def __contains__(self, item: object) -> bool:
-        self._unknown("cannot be searched with `in`", "write `when(contains(x, item))`")
+        raise self._unknown("cannot be searched with `in`", "write `when(contains(x, item))`")
 
     def __str__(self) -> str:
-        self._unknown("has no text yet", 'write template("... {x} ...", x=value)')
+        raise self._unknown("has no text yet", 'write template("... {x} ...", x=value)')
 
     def __format__(self, spec: str) -> str:
-        self._unknown("cannot be put into a text yet", 'write template("... {x} ...", x=value) in place of an f-string')
+        raise self._unknown(
+            "cannot be put into a text yet", 'write template("... {x} ...", x=value) in place of an f-string'
+        )
 
-    def _not_a_number(self) -> NoReturn:
-        self._unknown("is no number yet", "calculate inside a task")
+    def _not_a_number(self) -> DefinitionError:
+        return self._unknown("is no number yet", "calculate inside a task")
 
     def __int__(self) -> int:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __float__(self) -> float:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __index__(self) -> int:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __mod__(self, other: object) -> Any:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __pow__(self, other: object) -> Any:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __floordiv__(self, other: object) -> Any:
-        self._not_a_number()
+        raise self._not_a_number()
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
-        self._unknown("cannot be called", "call it inside a task")
+        raise self._unknown("cannot be called", "call it inside a task")
 
     def __setattr__(self, name: str, value: object) -> None:
-        self._unknown(f"cannot be changed (.{name})", "let a task return the changed value")
+        raise self._unknown(f"cannot be changed (.{name})", "let a task return the changed value")
 
     def __setitem__(self, key: object, value: object) -> None:
-        self._unknown(f"cannot be changed ([{key!r}])", "let a task return the changed value")
+        raise self._unknown(f"cannot be changed ([{key!r}])", "let a task return the changed value")
 
     def __repr__(self) -> str:
         return f"<{self._origin.name()}, known only when the run is under way>"
@@ -220,208 +216,7 @@ def origin_of(traced: Traced) -> Origin:
     return origin
 
 
-# --- origins ----------------------------------------------------------------------------------------------------------
-
-
-def _dotted(path: Path) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeOrigin:
-    """All that a node gives."""
-
-    node: NodeDraft
-    absent: Absent = Absent.FAIL
-    missing: Gap = Gap.OMIT
-
-    def name(self) -> str:
-        return f"the result of {self.node.path!r}"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        returns, keys = self.node.gives.returns, list(self.node.gives.types)
-        if returns is Returns.VALUE and keys:
-            return self.output(keys[0]).bind(at)
-        if not keys:
-            fail(f"{self.node.path!r} gives no value", "order it with `a >> b`, or let it return something")
-        if self.node.mapped:
-            first = f"results.{keys[0]}" if returns is Returns.FIELDS else "one, two = results"
-            fail(f"{self.node.path!r} gives several outputs per item", f"pick one of them for all items: {first}")
-        outputs = {key: self.output(key).bind(at) for key in keys}
-        return DictOf(outputs) if returns is Returns.FIELDS else ListOf(tuple(outputs.values()))
-
-    def output(self, key: str) -> OutputOrigin:
-        return OutputOrigin(self.node, key, (), self.absent, self.missing)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        returns, types = self.node.gives.returns, self.node.gives.types
-        if returns is Returns.VALUE and types:
-            return self.output(next(iter(types))).item(key, attribute)
-        wanted = str(key)
-        if returns is Returns.ITEMS and isinstance(key, int) and key < 0:
-            wanted = str(len(types) + key)
-        if wanted in types:
-            return self.output(wanted)
-        fail(f"{self.node.path!r} has no output {key!r}", did_you_mean(wanted, types) or "it has no outputs at all")
-
-
-@dataclass(frozen=True, slots=True)
-class OutputOrigin:
-    """One output of a node, or something inside it."""
-
-    node: NodeDraft
-    key: str
-    path: Path = ()
-    absent: Absent = Absent.FAIL
-    missing: Gap = Gap.OMIT
-
-    def name(self) -> str:
-        return f"the result of {self.node.path!r}{'' if self.key == 'result' else f'.{self.key}'}{_dotted(self.path)}"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        return read_output(self.node, self.key, at, self.path, self.absent, self.missing)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        kind = self.node.gives.types.get(self.key, ANY) if not self.path else ANY
-        if attribute and key == "metadata" and not self.path and may_be_artifact(kind):
-            return MetadataOrigin(self)
-        if self.node.mapped and isinstance(key, int) and not self.path:
-            fail(
-                f"{self.name()} is a list with one item for each instance of the map, which cannot be picked by number",
-                "pass the whole list to a task and pick there, or map over it with each(...)",
-            )
-        return replace(self, path=(*self.path, key))
-
-
-def may_be_artifact(kind: Type) -> bool:
-    return kind == ANY or (kind.name not in PLAIN and kind.name != "Metrics")
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataOrigin:
-    """What is recorded about an artifact."""
-
-    of: Origin
-    path: Path = ()
-
-    def name(self) -> str:
-        return f"the metadata of {self.of.name()}{_dotted(self.path)}"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        return Metadata(self.of.bind(at), self.path)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        return MetadataOrigin(self.of, (*self.path, key))
-
-
-@dataclass(frozen=True, slots=True)
-class ParamOrigin:
-    """A parameter of a pipeline."""
-
-    param: str
-    scope: ScopeDraft
-    type: Type = ANY
-    path: Path = ()
-
-    def name(self) -> str:
-        return f"the parameter {self.param!r}{_dotted(self.path)}"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        if not any(scope is self.scope for scope in at.chain()):
-            fail(f"{self.name()} is read outside of its pipeline", "return it from there, or pass it as an argument")
-        return Param(self.param, self.scope.path, self.path)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        # Any record of a user's own may have a field of this name, so only what is an artifact by its kind counts here.
-        if attribute and key == "metadata" and not self.path and self.type.name in ("Dataset", "Model", "Report"):
-            return MetadataOrigin(self)
-        return replace(self, path=(*self.path, key))
-
-
-@dataclass(frozen=True, slots=True)
-class FirstOfOrigin:
-    """The value of whichever branch ran."""
-
-    options: tuple[Any, ...]
-
-    def name(self) -> str:
-        return "first_of(...)"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        return FirstOf(tuple(to_binding(option, at) for option in self.options), Absent.SKIP)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        return FirstOfOrigin(tuple(self._inside(option, key, attribute) for option in self.options))
-
-    def _inside(self, option: Any, key: str | int, attribute: bool) -> Any:
-        if isinstance(option, Traced):
-            return Traced(origin_of(option).item(key, attribute))
-        found = pick(option, (key,))
-        if found is MISSING:
-            fail(f"the option {option!r} of first_of has no {key!r}", "give an option of the same form as the others")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class FixedOrigin:
-    """A binding without insides: facts of the run, how a node ended, a text made of values."""
-
-    make: Callable[[ScopeDraft], Binding]
-    title: str
-    node: NodeDraft | None = None
-
-    def name(self) -> str:
-        return self.title
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        return self.make(at)
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        fail(f"{self.title} has no {key!r} that can be read here", "pass it whole to a task and read it there")
-
-
-@dataclass(frozen=True, slots=True)
-class ExpressionOrigin:
-    """A comparison, a calculation, or a combination of them: for conditions only."""
-
-    make: Callable[[ScopeDraft], Expression]
-
-    def name(self) -> str:
-        return "a condition or calculation"
-
-    def bind(self, at: ScopeDraft) -> Binding:
-        fail("a condition or calculation cannot be passed on as a value", "calculate inside a task and use its result")
-
-    def item(self, key: str | int, attribute: bool) -> Origin:
-        fail(f"a condition or calculation has no {key!r}", "use it in `with when(...):`")
-
-
-class RunFacts:
-    """Facts of the run, as inputs and in conditions: `run_info.scheduled_for`, `run_info.run_id` and so on."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        known = {field.value: field for field in RunField}
-        if name not in known:
-            fail(f"run_info has no {name!r}", did_you_mean(name, known))
-        return Traced(FixedOrigin(lambda at: RunInfo(known[name]), f"run_info.{name}"))
-
-    def __dir__(self) -> list[str]:
-        return [field.value for field in RunField]
-
-
-def status_binding(node: NodeDraft) -> Traced:
-    """How a node ended, as a value."""
-    return Traced(FixedOrigin(lambda at: Status(node.path), f"the status of {node.path!r}", node))
-
-
-def template_binding(parts: Sequence[Any]) -> Traced:
-    """The texts of the parts, joined."""
-    return Traced(FixedOrigin(lambda at: Template(tuple(to_binding(part, at) for part in parts)), "template(...)"))
-
-
-# --- bindings and expressions out of whatever the user wrote ------------------------------------------------------------
+# --- bindings and expressions out of whatever the user wrote ---------------------------------------------------------
 
 
 def to_binding(value: Any, at: ScopeDraft) -> Binding:
@@ -467,6 +262,25 @@ def to_expression(value: Any, at: ScopeDraft) -> Expression:
         return Read(to_binding(value, at))
     except NotAValue as error:
         fail(f"a condition cannot use {value!r:.60}: {error}", "compare with plain values only")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionOrigin:
+    """A comparison, a calculation, or a combination of them: for conditions only."""
+
+    make: Callable[[ScopeDraft], Expression]
+
+    def name(self) -> str:
+        return "a condition or calculation"
+
+    def items(self) -> Sequence[Origin] | None:
+        return None
+
+    def bind(self, at: ScopeDraft) -> Binding:
+        fail("a condition or calculation cannot be passed on as a value", "calculate inside a task and use its result")
+
+    def item(self, key: str | int, attribute: bool) -> Origin:
+        fail(f"a condition or calculation has no {key!r}", "use it in `with when(...):`")
 
 
 def _binary(op: Op, left: object, right: object) -> Traced:

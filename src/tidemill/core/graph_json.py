@@ -17,7 +17,7 @@ def pipeline_to_json(pipeline: Pipeline) -> Json:
 def pipeline_from_json(plain: Json) -> Pipeline:
     """Raises DefinitionError when the format is newer than this code or the data is malformed."""
     version = plain.get("tidemill") if isinstance(plain, dict) else None
-    if version != FORMAT:
+    if version != FORMAT or isinstance(version, bool):
         raise DefinitionError(
             f"the pipeline is in format {version!r}, and this version of Tidemill reads format {FORMAT}",
             remedy="compile it again with this version, or install the version that wrote it",
@@ -34,12 +34,17 @@ def pipeline_text(pipeline: Pipeline) -> str:
 
 
 def pipeline_from_text(text: str) -> Pipeline:
+    """Raises DefinitionError, as `pipeline_from_json` does and for what is not JSON."""
     try:
-        plain = json.loads(text)
-    except ValueError as error:
+        plain = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise DefinitionError(f"the stored pipeline is not JSON: {error}") from None
     return pipeline_from_json(plain)
 
 
 def pipeline_digest(pipeline: Pipeline) -> str:
     return digest(pipeline_to_json(pipeline))
+
+
+def _refuse(constant: str) -> Json:
+    raise ValueError(f"{constant} is no JSON number")

@@ -33,7 +33,10 @@ def to_plain(record: Any) -> Json:
 
 def from_plain(cls: type[D], plain: Json) -> D:
     """The instance of `cls` that `to_plain` wrote. Raises Malformed."""
-    return typing.cast(D, _record_in(cls, plain, cls.__name__))
+    try:
+        return typing.cast(D, _record_in(cls, plain, cls.__name__))
+    except RecursionError:
+        raise Malformed(f"{cls.__name__}: nested too deeply") from None
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -43,10 +46,19 @@ def _record_out(record: Any, tagged: bool) -> Json:
     plain: dict[str, Json] = {_TAG: type(record).__name__} if tagged else {}
     for name, default, _, write, _ in _fields(type(record)):
         value = getattr(record, name)
-        if default is not dataclasses.MISSING and value == default and type(value) is type(default):
+        if default is not dataclasses.MISSING and _is_default(value, default):
             continue
         plain[name] = write(value)
     return plain
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Equal, and the same when read again: 1 is not true, while any empty mapping is as good as another."""
+    if value != default:
+        return False
+    if isinstance(default, float | Mapping):
+        return not isinstance(value, bool)
+    return type(value) is type(default)
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
@@ -127,7 +139,8 @@ def _codec(hint: Any) -> tuple[Write, Reader]:
     if hint in (datetime, date, timedelta, ArtifactRef):
         return encode, lambda plain, where: _expect(hint, _checked(decode, plain, where), where)
     if hint is float:
-        return (lambda number: number), lambda plain, where: _expect((int, float), plain, where)
+        # 1 and 1.0 are equal here, so they must have one text.
+        return float, lambda plain, where: _checked(float, _expect((int, float), plain, where), where)
     if hint in _LEAVES:
         return (lambda leaf: leaf), functools.partial(_expect, hint)
     raise TypeError(f"no plain form for {hint}")
@@ -144,8 +157,8 @@ def _union(args: tuple[Any, ...]) -> tuple[Write, Reader]:
             lambda plain, where: None if plain is None and type(None) in args else _tagged_in(by_name, plain, where),
         )
     if len(members) > 1:
-        leaves = tuple(members)
-        return (lambda leaf: leaf), lambda plain, where: _expect((*leaves, type(None)), plain, where)
+        leaves = (*members, type(None)) if type(None) in args else members
+        return (lambda leaf: leaf), lambda plain, where: _expect(leaves, plain, where)
     write, read = _codec(members[0])
     return (
         lambda value: None if value is None else write(value),
@@ -167,7 +180,7 @@ def _enum_in(enum: type[Enum], plain: Json, where: str) -> Enum:
 def _checked(read: Callable[[Json], Any], plain: Json, where: str) -> Any:
     try:
         return read(plain)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise Malformed(f"{where}: {error}") from None
 
 

@@ -55,8 +55,8 @@ class Wakeup(Protocol):
         """Wake whoever waits for this home or database. Never raises, never blocks."""
         ...
 
-    def wait(self, timeout_s: float) -> None:
-        """Return after a ring or after `timeout_s` seconds."""
+    def listen(self, wake: Callable[[], None]) -> None:
+        """From now on call `wake`, from any thread, after each ring of somebody else."""
         ...
 
     def close(self) -> None: ...

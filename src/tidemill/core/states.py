@@ -96,7 +96,17 @@ TASK_MOVES: Mapping[TaskState, frozenset[TaskState]] = MappingProxyType(
         _T.PENDING: _ENDS_UNSTARTED | {_T.READY, _T.RUNNING, _T.SUSPENDED},
         _T.READY: _ENDS_UNSTARTED | {_T.RUNNING},
         _T.RUNNING: frozenset(
-            {_T.SUCCEEDED, _T.FAILED, _T.UPSTREAM_FAILED, _T.SKIPPED, _T.CANCELLED, _T.RETRYING, _T.SUSPENDED, _T.READY, _T.REMOVED}
+            {
+                _T.SUCCEEDED,
+                _T.FAILED,
+                _T.UPSTREAM_FAILED,
+                _T.SKIPPED,
+                _T.CANCELLED,
+                _T.RETRYING,
+                _T.SUSPENDED,
+                _T.READY,
+                _T.REMOVED,
+            }
         ),
         _T.RETRYING: frozenset({_T.READY, _T.RUNNING, _T.CANCELLED, _T.FAILED, _T.SKIPPED, _T.SUCCEEDED, _T.REMOVED}),
         _T.SUSPENDED: frozenset({_T.READY, _T.RUNNING, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.REMOVED}),

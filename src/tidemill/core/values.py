@@ -23,6 +23,9 @@ Value: TypeAlias = Any
 Json: TypeAlias = Any
 """What `json.loads` can return."""
 
+LONGEST_INT = 4096
+"""Bits of the largest whole number; Python itself refuses to write much longer ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
@@ -53,8 +56,8 @@ MISSING = Missing.MISSING
 class NotAValue(TypeError):
     """An object that a value cannot hold; `where` is the path to it inside the whole, such as `[2].name`."""
 
-    def __init__(self, found: object, where: str) -> None:
-        kind = f"{type(found).__module__}.{type(found).__qualname__}"
+    def __init__(self, found: object, where: str, kind: str = "") -> None:
+        kind = kind or f"{type(found).__module__}.{type(found).__qualname__}"
         super().__init__(f"{kind} is not a plain value{f' (at {where})' if where else ''}")
         self.kind = kind
         self.where = where
@@ -93,7 +96,13 @@ def normalize(found: object, where: str = "") -> Value:
 def encode(value: Value) -> Json:
     """Pure JSON for a value. Raises NotAValue for anything else."""
     match value:
-        case None | bool() | int() | str():
+        case None | bool():
+            return value
+        case str():
+            return _text(value)
+        case int():
+            if value.bit_length() > LONGEST_INT:
+                raise NotAValue(value, "", f"a whole number of more than {LONGEST_INT} bits")
             return value
         case float():
             if math.isfinite(value):
@@ -102,7 +111,7 @@ def encode(value: Value) -> Json:
         case list() | tuple():
             return [encode(item) for item in value]
         case dict():
-            plain = {key: encode(item) for key, item in value.items()}
+            plain = {_text(key): encode(item) for key, item in value.items()}
             if len(plain) == 1 and next(iter(plain)).startswith("$"):
                 return {"$dict": plain}
             return plain
@@ -116,6 +125,16 @@ def encode(value: Value) -> Json:
             return {"$seconds": [value.days * 86400 + value.seconds, value.microseconds]}
         case _:
             raise NotAValue(value, "")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise NotAValue(value, f"key {value!r:.40}")
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError:
+        raise NotAValue(value, "", "text with a lone surrogate") from None
+    return value
 
 
 def decode(plain: Json) -> Value:
@@ -140,7 +159,7 @@ def _decode_tagged(tag: str, content: Json) -> Value:
         case "$dict":
             return {key: decode(item) for key, item in content.items()}
         case "$artifact":
-            return ArtifactRef(str(content[0]), tuple(content[1:]))
+            return _decode_reference(content)
         case "$datetime":
             return datetime.fromisoformat(content)
         case "$date":
@@ -149,6 +168,14 @@ def _decode_tagged(tag: str, content: Json) -> Value:
             return timedelta(seconds=content[0], microseconds=content[1])
         case _:
             raise ValueError(f"unknown value tag {tag!r}")
+
+
+def _decode_reference(content: Json) -> ArtifactRef:
+    match content:
+        case [str(id), *at] if all(isinstance(key, str | int) and not isinstance(key, bool) for key in at):
+            return ArtifactRef(id, tuple(at))
+        case _:
+            raise ValueError("an artifact reference is a list of its id and a path of keys and positions")
 
 
 def canonical(plain: Json) -> str:

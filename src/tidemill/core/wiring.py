@@ -149,8 +149,21 @@ class Wiring:
         return steps[: len(site.frames)]
 
     def downstream(self, path: str) -> set[str]:
-        """Every node after `path` at any depth, along edges, containment both ways included."""
-        return self._reach([path], setups=True)
+        """Every node that starts only after `path` has ended, at any depth.
+
+        What is inside such a node is among them, and what comes after the scopes around it; these scopes are not.
+        """
+        found: set[str] = set()
+        todo = [path]
+        while todo:
+            at = todo.pop()
+            for holder in (at, *ancestors(at)):
+                for edge in self.sites[holder].downs:
+                    if edge.down not in found:
+                        later = [edge.down, *(site.path for site in self.below(edge.down))]
+                        found.update(later)
+                        todo.extend(later)
+        return found
 
     def reachable(self, paths: list[str], without_teardowns: bool = True) -> set[str]:
         """What follows any of `paths`, these included; teardowns are passed by unless asked for."""
@@ -202,15 +215,16 @@ class Wiring:
         if node.each:
             for position, over in enumerate(node.each.over):
                 for up, soft in waits(over.source):
-                    shared = self.shared(up, path)
-                    yield Edge(up, path, shared, follow=over.follow, over=position if over.follow else -1, soft=soft)
+                    at = position if over.follow else -1
+                    shared, setup_up = self.shared(up, path), self._is_setup(up)
+                    yield Edge(up, path, shared, setup=setup_up, follow=over.follow, over=at, soft=soft)
         for binding in node_bindings(node):
             for up, soft in waits(binding):
                 yield Edge(up, path, self.shared(up, path), setup=self._is_setup(up), soft=soft)
         if node.when is not None:
             for read in top_reads(node.when):
                 for up, soft in waits(read):
-                    yield Edge(up, path, self.shared(up, path), soft=soft)
+                    yield Edge(up, path, self.shared(up, path), setup=self._is_setup(up), soft=soft)
 
     def _is_setup(self, path: str) -> bool:
         site = self.sites.get(path)

@@ -1,1 +1,4 @@
-"""Makes a plan happen and survives a crash: pure decisions, one loop, recovery. Knows the executor's port, never an executor."""
+"""Makes a plan happen and survives a crash: pure decisions, one loop, recovery.
+
+Knows the port of executors, never an executor.
+"""

@@ -1,4 +1,4 @@
-"""The life of an attempt as the run sees it: started, then succeeded, skipped, failed, lost or suspended, once and for ever."""
+"""The life of an attempt as the run sees it: started, then ended in one way, once and for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from tidemill.core.history import AttemptRecord
 from tidemill.core.instances import instance_text
 from tidemill.core.records import Gone, Report
 from tidemill.core.states import AttemptState, TaskState
+from tidemill.engine.ending import end
 from tidemill.engine.flow import Flow
+from tidemill.engine.later import overdue, retry_after
 from tidemill.engine.moves import AttemptStarted, Remember, SetTimer, TimerKind
 from tidemill.engine.retry import after_failure, after_loss, luck
 from tidemill.engine.steering import BadSteer, skipped_by
@@ -59,7 +61,7 @@ def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     if report.state is AttemptState.SKIPPED:
         flow.settle_attempt(unit, AttemptState.SKIPPED, report.cause, report)
         unit.outputs = outputs
-        flow.end(unit, TaskState.SKIPPED, report.cause, report.artifacts)
+        end(flow, unit, TaskState.SKIPPED, report.cause, report.artifacts)
         return
     if report.steer is not None:
         try:
@@ -75,7 +77,7 @@ def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     cache = unit.site.node.cache
     if cache is not None and execute is not None and execute.cache_parts is not None and not report.steer:
         flow.moves.append(Remember(unit.key, execute.cache_parts, outputs, cache.ttl))
-    flow.end(unit, TaskState.SUCCEEDED, None, report.artifacts)
+    end(flow, unit, TaskState.SUCCEEDED, None, report.artifacts)
 
 
 def suspend_attempt(flow: Flow, unit: Unit, report: Report) -> None:
@@ -84,7 +86,7 @@ def suspend_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     assert wake is not None
     flow.settle_attempt(unit, AttemptState.SUSPENDED, None, report)
     if flow.stopping(unit) is not None:
-        flow.end(unit, TaskState.CANCELLED, flow.stopping(unit))
+        end(flow, unit, TaskState.CANCELLED, flow.stopping(unit))
         return
     unit.wake = wake
     unit.due_at = wake.at if wake.at is not None else None
@@ -104,12 +106,11 @@ def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     stopped = unit.stopping
     if stopped is not None:
         flow.settle_attempt(unit, AttemptState.CANCELLED, stopped, report)
-        overdue = stopped.kind is CauseKind.TIMED_OUT and _polls(unit)
         unit.outputs = dict(unit.pushed or {})
-        if overdue:
-            flow.overdue(unit)
+        if stopped.kind is CauseKind.TIMED_OUT and _polls(unit):
+            overdue(flow, unit)
         else:
-            flow.end(unit, TaskState.CANCELLED, stopped, report.artifacts)
+            end(flow, unit, TaskState.CANCELLED, stopped, report.artifacts)
         return
     flow.settle_attempt(unit, AttemptState.FAILED, cause, report)
     unit.outputs = dict(unit.pushed or {})
@@ -118,9 +119,9 @@ def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     chance = luck(seed, unit.key, unit.generation, unit.failures)
     again = after_failure(node.retry, cause, report.rule, unit.failures, chance)
     if again is None or flow.stopping(unit) is not None:
-        flow.end(unit, TaskState.FAILED, cause, report.artifacts)
+        end(flow, unit, TaskState.FAILED, cause, report.artifacts)
     else:
-        flow.retry_after(unit, again.delay, cause)
+        retry_after(flow, unit, again.delay, cause)
 
 
 def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
@@ -129,16 +130,16 @@ def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
     flow.settle_attempt(unit, AttemptState.LOST, gone.cause, report)
     unit.losses += 1
     if after_loss(unit.site.node.on_lost, unit.losses) and flow.stopping(unit) is None:
-        flow.retry_after(unit, 0.0, gone.cause)
+        retry_after(flow, unit, 0.0, gone.cause)
         return
     if unit.site.node.on_lost.policy.value == "fail":
         unit.failures += 1
         chance = luck(flow.progress.run_record.seed, unit.key, unit.generation, unit.failures)
         again = after_failure(unit.site.node.retry, gone.cause, None, unit.failures, chance)
         if again is not None and flow.stopping(unit) is None:
-            flow.retry_after(unit, again.delay, gone.cause)
+            retry_after(flow, unit, again.delay, gone.cause)
             return
-    flow.end(unit, TaskState.FAILED, gone.cause)
+    end(flow, unit, TaskState.FAILED, gone.cause)
 
 
 def _polls(unit: Unit) -> bool:

@@ -1,6 +1,7 @@
 """Keeps the tallies true as units end and maps expand, across scopes, and says which units should be looked at again.
 
-What is inside a retried scope counts outside of it only once that scope has ended for good: no round that is repeated is ever seen.
+What is inside a retried scope counts outside of it only once that scope has ended for good: no round that is repeated
+is ever seen.
 """
 
 from __future__ import annotations

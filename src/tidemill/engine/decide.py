@@ -1,7 +1,7 @@
 """decide(progress, event, now) -> moves: the whole behaviour of a run, as one function of recorded state and an event.
 
-`progress` belongs to the caller and is brought up to date; the same progress and event always give the same moves. Pure: no database,
-thread, clock or network.
+`progress` belongs to the caller and is brought up to date; the same progress and event always give the same moves.
+Pure: no database, thread, clock or network.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from datetime import datetime, timedelta
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import UntilApproval, Wait
+from tidemill.core.history import TaskKind
 from tidemill.core.instances import Key
 from tidemill.core.records import Gone, Pushed, Report
 from tidemill.core.states import AttemptState, RunState, TaskState
 from tidemill.engine.attempts import fail_attempt, finish_attempt, lose_attempt, start_attempt, suspend_attempt
+from tidemill.engine.creating import fill_map, fill_scope
+from tidemill.engine.ending import end
+from tidemill.engine.finishing import finish_map, finish_scope
 from tidemill.engine.flow import Flow
+from tidemill.engine.later import due, overdue, wake
 from tidemill.engine.moves import (
     Approved,
     Begin,
@@ -32,17 +37,21 @@ from tidemill.engine.moves import (
     Reported,
     RunMoved,
     SetTimer,
-    StopAttempt,
     TimerFired,
     TimerKind,
     WentAway,
 )
 from tidemill.engine.progress import ROOT, Progress
+from tidemill.engine.starting import consider
+from tidemill.engine.stopping import cancel_run, mark
 from tidemill.engine.unit import Unit
 
 
 def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
-    """Bring `progress` up to date with `event` and say what follows. Events about what is no longer so change nothing."""
+    """Bring `progress` up to date with `event` and say what follows.
+
+    An event about something that is no longer so changes nothing.
+    """
     flow = Flow(progress, now)
     match event:
         case Begin():
@@ -63,11 +72,11 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
             unit = progress.units.get(key)
             if unit is not None and unit.state is TaskState.PENDING:
                 unit.answer = answer
-                flow.consider(unit)
+                flow.touch(unit)
         case PreviousChanged(states=states):
             progress.previous_states = dict(states)
             for key in sorted(progress.waiting):
-                flow.consider(progress.units[key])
+                flow.touch(progress.units[key])
         case Happened():
             _happened(flow, event)
         case Approved():
@@ -77,9 +86,22 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
         case Cancel(actor=actor, reason=reason):
             if not progress.state.final:
                 message = f"cancelled by {actor}" + (f": {reason}" if reason else "")
-                flow.cancel_run(Cause(CauseKind.CANCELLED, message, by=actor))
-    flow.settle()
+                cancel_run(flow, Cause(CauseKind.CANCELLED, message, by=actor))
+    _settle(flow)
     return flow.moves
+
+
+def _settle(flow: Flow) -> None:
+    """Look at every unit that was touched, until nothing changes any more."""
+    while (unit := flow.touched()) is not None:
+        if unit.state is TaskState.PENDING:
+            consider(flow, unit)
+        elif unit.state is TaskState.RUNNING and unit.kind is TaskKind.MAP:
+            fill_map(flow, unit)
+            finish_map(flow, unit)
+        elif unit.state is TaskState.RUNNING and unit.kind is TaskKind.SCOPE:
+            fill_scope(flow, unit)
+            finish_scope(flow, unit)
 
 
 def _begin(flow: Flow) -> None:
@@ -91,7 +113,7 @@ def _begin(flow: Flow) -> None:
     timeout = progress.wiring.pipeline.timeout
     if timeout is not None and progress.started_at is not None:
         flow.moves.append(SetTimer(progress.started_at + timedelta(seconds=timeout), ROOT, TimerKind.DEADLINE))
-    flow.fill_scope(progress.root)
+    flow.touch(progress.root)
 
 
 def _dispatch(flow: Flow, slots: int, full: frozenset[str]) -> None:
@@ -158,6 +180,8 @@ def _refused(flow: Flow, attempt: str) -> None:
         return
     unit.attempt = None
     unit.attempts -= 1
+    if not unit.attempts:
+        unit.started_at = None
     unit.to(TaskState.READY)
     flow.progress.ready.push(unit.key, unit.site.node.priority)
 
@@ -168,20 +192,20 @@ def _timer(flow: Flow, key: Key, kind: TimerKind) -> None:
         return
     if kind is TimerKind.DUE:
         if unit.due_at is not None and unit.due_at <= flow.now:
-            flow.due(unit)
+            due(flow, unit)
     elif key == ROOT:
         timeout = flow.progress.wiring.pipeline.timeout
         if flow.progress.cancelled is None and not flow.progress.state.final:
-            flow.cancel_run(Cause(CauseKind.TIMED_OUT, f"the run took longer than its {timeout:g} s"))
+            cancel_run(flow, Cause(CauseKind.TIMED_OUT, f"the run took longer than its {timeout:g} s"))
     elif unit.deadline_at is not None and unit.deadline_at <= flow.now:
-        flow.overdue(unit)
+        overdue(flow, unit)
 
 
 def _happened(flow: Flow, event: Happened) -> None:
-    for unit in flow.suspended():
-        wake = unit.wake
-        if wake is not None and wake.event == event.name and wake.event_key in ("", event.key):
-            flow.wake(unit, event.payload)
+    for unit in [unit for unit in flow.progress.units.values() if unit.state is TaskState.SUSPENDED]:
+        waits = unit.wake
+        if waits is not None and waits.event == event.name and waits.event_key in ("", event.key):
+            wake(flow, unit, event.payload)
 
 
 def _approved(flow: Flow, event: Approved) -> None:
@@ -196,11 +220,11 @@ def _approved(flow: Flow, event: Approved) -> None:
             return
     answer = {"approved": event.yes, "by": event.actor, "comment": event.comment}
     if event.yes:
-        flow.wake(unit, answer)
+        wake(flow, unit, answer)
     else:
         message = f"refused by {event.actor}" + (f": {event.comment}" if event.comment else "")
         unit.outputs = {"result": answer}
-        flow.end(unit, TaskState.FAILED, Cause(CauseKind.REFUSED, message, by=event.actor))
+        end(flow, unit, TaskState.FAILED, Cause(CauseKind.REFUSED, message, by=event.actor))
 
 
 def _marked(flow: Flow, event: Marked) -> None:
@@ -208,7 +232,4 @@ def _marked(flow: Flow, event: Marked) -> None:
     if unit is None or unit.state.final or not event.state.final or unit.key == ROOT:
         return
     cause = Cause(CauseKind.CANCELLED, f"marked {event.state.value} by {event.actor}", by=event.actor)
-    if unit.attempt is not None:
-        flow.moves.append(StopAttempt(unit.attempt.id, cause))
-        flow.settle_attempt(unit, AttemptState.CANCELLED, cause)
-    flow.mark(unit, event.state, cause)
+    mark(flow, unit, event.state, cause)

@@ -29,7 +29,7 @@ def outcome_of(scope: Scope, children: Iterable[Unit]) -> tuple[TaskState, Cause
 
 
 def is_leaf(site: Site) -> bool:
-    """Nothing in the same scope comes after it; teardowns are looked through, and are no leaves unless nothing else is."""
+    """Nothing in the same scope comes after it; teardowns are looked through."""
     if site.node.role is Role.TEARDOWN:
         return site.node.counts_for_outcome and not site.downs
     return not any(_same_scope(site, edge.down) for edge in site.downs if not edge.setup)

@@ -12,8 +12,8 @@ from typing import Any
 from tidemill.core.bindings import Output, RunField
 from tidemill.core.causes import Cause
 from tidemill.core.graph import Node, Role, Sub
-from tidemill.core.history import RunRecord, TaskKind, TaskRecord
-from tidemill.core.instances import Instance, Key, Step, instance_from
+from tidemill.core.history import AttemptRecord, RunRecord, TaskKind, TaskRecord
+from tidemill.core.instances import Instance, Key, Step
 from tidemill.core.joins import Counts
 from tidemill.core.records import Artifact
 from tidemill.core.states import RunState, TaskState
@@ -52,6 +52,8 @@ class Progress:
         self.skips: dict[Key, str] = {}  # (path, shared prefix) -> who said so
         self.stored: dict[Key, TaskRecord] = {}  # rows not yet taken over by a unit, while restoring
         self.generations: dict[Key, int] = {}  # of task runs that were reopened
+        self.open_attempts: dict[Key, AttemptRecord] = {}  # out when the run was last written, while restoring
+        self.pushes: dict[str, Mapping[str, Any]] = {}
         self.any_stopping = False
 
     # --- structure ---
@@ -95,7 +97,7 @@ class Progress:
             yield self.units[Key(unit.key.path, (*unit.key.instance, Step(index)))]
 
     def ends_below(self, site: Site, prefix: Instance) -> dict[TaskState, int]:
-        """How the instances of a node under a prefix ended; a container that never started counts once for all in it."""
+        """How the instances of a node under a prefix ended; a container that never started counts once for all."""
         ends: dict[TaskState, int] = {}
         for state in self._ends(site, prefix):
             ends[state] = ends.get(state, 0) + 1
@@ -240,7 +242,3 @@ class Progress:
 
     def teardown(self, unit: Unit) -> bool:
         return unit.site.node.role is Role.TEARDOWN
-
-
-def rows_by_key(rows: Sequence[TaskRecord]) -> dict[Key, TaskRecord]:
-    return {Key(row.path, instance_from(row.instance)): row for row in rows}

@@ -1,4 +1,4 @@
-"""What a task said about its downstreams (branches and short circuits): which of them are skipped, and which are spared."""
+"""What a task said about its downstreams (branches, short circuits): which are skipped, and which are spared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task run in the engine's memory: the mutable twin of its row, plus what is rebuilt from the graph after a crash."""
+"""One task run in memory: the mutable twin of its row, plus what is rebuilt from the graph after a crash."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ class Unit:
     pushed: dict[str, Any] | None = None
     sources: dict[int, Any] | None = None
     stopping: Cause | None = None
+    marked: TaskState | None = None
+    """The state that a person gave to a map or scope that is being stopped for it."""
     wanted: Mapping[str, Any] | None = None
     """Cache key parts that nobody has looked up yet."""
 

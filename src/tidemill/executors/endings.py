@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.records import Gone, Report, Usage
 from tidemill.core.states import AttemptState
+from tidemill.worker.control import NO_CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Exit:
 class Seen:
     """All that is known when an attempt's process is gone.
 
-    `stopped`: why this executor ended it, if it did. `broken`: what was wrong with the bytes it sent. `memory_kills`: how
-    often the kernel killed for want of memory meanwhile, None if that cannot be seen.
+    `stopped`: why this executor ended it, if it did. `broken`: what was wrong with the bytes it sent. `memory_kills`:
+    how often the kernel killed for want of memory meanwhile, None if that cannot be seen.
     """
 
     attempt: str
@@ -81,13 +82,11 @@ def signal_name(number: int) -> str:
 def size_text(count: int) -> str:
     """Bytes for people: 1.2 GB."""
     amount = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            break
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
         amount /= 1000
-    else:
-        unit = "TB"
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        del units[0]
+    return f"{amount:.0f} bytes" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
 
 
 def _usage(seen: Seen) -> Usage:
@@ -112,13 +111,10 @@ def _cause(seen: Seen) -> Cause:
     if os.WIFSIGNALED(end.status):
         return _killed(seen, os.WTERMSIG(end.status))
     code = os.waitstatus_to_exitcode(end.status)
-    how = "it lost its channel to the run" if code == _NO_CHANNEL else "os._exit, or a crash in native code"
+    how = "it lost its channel to the run" if code == NO_CHANNEL else "os._exit, or a crash in native code"
     return Cause(
         CauseKind.INFRASTRUCTURE, f"the process exited with code {code} before reporting: {how}", exit_code=code
     )
-
-
-_NO_CHANNEL = 81
 
 
 def _killed(seen: Seen, number: int) -> Cause:
@@ -126,7 +122,7 @@ def _killed(seen: Seen, number: int) -> Cause:
     peak = size_text(seen.exit.peak_bytes)
     match number:
         case signal.SIGKILL if seen.memory_kills:
-            why = f"killed by SIGKILL, out of memory: the kernel killed for want of memory; peak memory of the task {peak}"
+            why = f"killed by SIGKILL, out of memory (the kernel ended processes to get some), peak memory {peak}"
         case signal.SIGKILL:
             why = f"killed by SIGKILL by something outside, peak memory {peak}"
         case signal.SIGTERM | signal.SIGINT | signal.SIGHUP | signal.SIGQUIT:

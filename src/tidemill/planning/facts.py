@@ -1,4 +1,4 @@
-"""What planning may ask about a run: the engine answers from recorded state, a dry run from what is known beforehand."""
+"""What planning may ask about a run: the engine answers from its state, a dry run from what is known beforehand."""
 
 from __future__ import annotations
 

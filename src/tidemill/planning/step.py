@@ -88,7 +88,7 @@ class Hold:
 class Execute:
     """An attempt may start.
 
-    `limits` are (key, slots); `used` the artifacts that reach it; `cache_parts` the parts of its key if its result is kept.
+    `limits` are (key, slots); `used` the artifacts that reach it; `cache_parts` the parts of its key, if it is kept.
     """
 
     work: Work
@@ -112,8 +112,8 @@ Decision: TypeAlias = Undecided | End | Expand | Enter | Hold | Execute | Reuse
 def step(site: Site, instance: Instance, facts: Facts) -> Decision:
     """What should happen with a node at an instance path.
 
-    A path shorter than the node's width asks about the node before its own map is expanded; a full path of a mapped node
-    asks about one instance.
+    A path shorter than the node's width asks about the node before its own map is expanded; a full path of a mapped
+    node asks about one instance.
     """
     place = Place(site, instance)
     one_of_many = site.own and len(instance) == site.width

@@ -27,13 +27,11 @@ from tidemill.core.values import NotAValue
 from tidemill.worker.cancellation import Cancellation
 from tidemill.worker.channel import ChannelLost, SocketLink
 from tidemill.worker.context import LOGGER, task_seed
+from tidemill.worker.control import NO_CHANNEL
 from tidemill.worker.execute import execute, too_large
 from tidemill.worker.frames import BadFrame
 from tidemill.worker.kernel import adopt_orphans, bytes_of, die_with, limit_memory
 from tidemill.worker.store import open_store
-
-NO_CHANNEL = 81
-"""Exit status of a worker that could not report."""
 
 
 def take_over(parent: int, channel: int, output: int, errors: int) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tidemill.core.errors import ExecutionError, StateError
 from tidemill.core.records import Artifact, Pushed, Reply, Request, Steer, Ticket, Verb
@@ -51,6 +52,11 @@ def task_seed(seed: int, path: str, indexes: tuple[int, ...]) -> int:
     """The seed of one instance of a task: 32 bits, the same in every attempt, on every machine."""
     text = f"{seed}/{path}/{','.join(map(str, indexes))}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
+
+
+def scratch_folder(root: Path, attempt: str) -> Path:
+    """The folder of an attempt below `root`, which the owner of its process removes if the task could not."""
+    return root / f"task-{quote(attempt, safe='')[:200]}"
 
 
 @dataclass(slots=True)
@@ -156,9 +162,11 @@ class Context:
     def scratch(self) -> Path:
         """A folder of this attempt alone, removed after its outputs are stored."""
         if self._scratch is None:
-            if self.scratch_root is not None:
-                self.scratch_root.mkdir(parents=True, exist_ok=True)
-            self._scratch = Path(tempfile.mkdtemp(prefix="task-", dir=self.scratch_root))
+            if self.scratch_root is None:
+                self._scratch = Path(tempfile.mkdtemp(prefix="tidemill-task-"))
+            else:
+                self._scratch = scratch_folder(self.scratch_root, self.ticket.attempt)
+                self._scratch.mkdir(parents=True, exist_ok=True)
         return self._scratch
 
     def push(self, key: str, value: Any) -> None:

@@ -14,6 +14,9 @@ from tidemill.worker.frames import HEADER, BadFrame, pack
 
 Order: TypeAlias = dict[str, Any]
 
+NO_CHANNEL = 81
+"""Exit status of a task's process that could not report."""
+
 _MOST_DESCRIPTORS = 8
 
 

@@ -61,13 +61,17 @@ def _load_file(name: str, file: str) -> ModuleType:
     if there is not None and _is_from(there, path):
         _by_file[str(path)] = there
         return there
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    if not path.is_file():
+        raise FunctionGone(f"the file {path} is gone", remedy="put it back, or deploy the pipeline with its code")
+    root = _root(name, path)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    if "." in name:
+        # A module of a package can only be imported as such.
+        return importlib.import_module(name)
     if there is not None:
         # Another module bears this name (a user's random.py, say): taking it away would break whoever imports that.
         name = f"{name}_{blake2b(str(path).encode(), digest_size=4).hexdigest()}"
-    if not path.is_file():
-        raise FunctionGone(f"the file {path} is gone", remedy="put it back, or deploy the pipeline with its code")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise FunctionGone(f"{path.name} is not a Python file", place=str(path), remedy="its name must end in .py")
@@ -80,6 +84,12 @@ def _load_file(name: str, file: str) -> ModuleType:
         raise
     _by_file[str(path)] = module
     return module
+
+
+def _root(name: str, path: Path) -> Path:
+    """The folder from which a file is imported under this name."""
+    levels = name.count(".") + (path.name == "__init__.py")
+    return path.parents[levels] if levels < len(path.parents) else path.parent
 
 
 def _is_from(module: ModuleType, path: Path) -> bool:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import traceback
 import warnings
@@ -29,7 +30,15 @@ BEFORE_FORK = point("template.before-fork")
 AFTER_FORK = point("template.after-fork")
 
 _LINGER_SECONDS = 1.0
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM}
+
+
+def _imported() -> Order:
+    """The modules that children find loaded, and the files of those that are not installed."""
+    files = (getattr(module, "__file__", None) for module in tuple(sys.modules.values()))
+    own = {file for file in files if isinstance(file, str) and not file.startswith(_INSTALLED)}
+    return {"modules": sorted(sys.modules), "files": sorted(map(os.path.realpath, own))}
 
 
 @dataclass(slots=True)
@@ -66,7 +75,7 @@ class Nursery:
         signal.signal(signal.SIGTERM, self._on_term)
         why = self._setting.spawn_because
         try:
-            send(self._control, {"ready": "spawn" if why else "fork", "why": why})
+            send(self._control, {"ready": "spawn" if why else "fork", "why": why, **_imported()})
             while not self._stopping and self._turn():
                 pass
         except OSError:

@@ -8,7 +8,7 @@ from tidemill.core.bindings import Binding, Const, DictOf, ListOf, Output
 from tidemill.core.checks.kinds import type_of
 from tidemill.core.checks.spots import Spot, Use, Where
 from tidemill.core.checks.survey import Survey
-from tidemill.core.checks.words import quote_binding
+from tidemill.core.checks.words import quote_binding, show_value
 from tidemill.core.graph import Combine, Each
 from tidemill.core.problems import Problem
 from tidemill.core.types import PLAIN, Type
@@ -32,7 +32,7 @@ def maps_are_bounded(survey: Survey) -> Iterator[Problem]:
     for spot, each in _mapped(survey):
         for name, number in (("parallelism", each.parallelism), ("longest", each.longest)):
             if number is not None and number < 1:
-                message = f"node {spot.path!r}: {name} of its map is {number}"
+                message = f"node {spot.path!r}: {name} of its map is {show_value(number)}"
                 yield survey.problem("bad-map", spot, message, "use 1 or more, or leave it out")
 
 

@@ -73,7 +73,7 @@ class Survey:
         source = (spot.node.source if spot else None) or self.pipeline.source
         if source is not None:
             return str(source)
-        return shorten(spot.path if spot else self.pipeline.name.strip() or "pipeline")
+        return shorten((spot.path if spot else "") or self.pipeline.name.strip() or "pipeline")
 
     def suggest(self, wrong: str, spot: Spot | None) -> str:
         """Which node may be meant: one of the same name elsewhere, or one of a similar name nearby."""

@@ -34,10 +34,10 @@ def shorten(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def show_value(value: object) -> str:
-    """A constant in a message; a value too deep to be written is named by its class only."""
+    """A constant in a message; a value too deep or too long to be written is named by its class only."""
     try:
         return shorten(repr(value), 80)
-    except RecursionError:
+    except (RecursionError, ValueError):
         return f"a {type(value).__name__}"
 
 

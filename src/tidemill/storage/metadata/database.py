@@ -17,6 +17,8 @@ from tidemill.storage.metadata import schema
 from tidemill.storage.metadata.connecting import Engines, connected, parsed, secrets_of, shown
 from tidemill.storage.metadata.errors import DatabaseUnavailable, explained
 
+__all__ = ["Connection", "Database"]
+
 _before_commit = point("metadata.before-commit")
 _after_commit = point("metadata.after-commit")
 

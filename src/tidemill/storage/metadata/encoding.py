@@ -1,4 +1,4 @@
-"""How the fields of a record look in a column: dates as UTC text that sorts, values and records as canonical JSON.
+"""How the fields of a record look in a column: dates as UTC text that sorts, values and records as JSON.
 
 The same on every database, so that int and float, microseconds and order survive. Knows no table.
 """
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tidemill.core.errors import InputError
 from tidemill.core.plain import from_plain, to_plain
-from tidemill.core.values import Json, Value, canonical, decode, encode
+from tidemill.core.values import Json, Value, compact, decode, encode
 from tidemill.storage.metadata.errors import RowDamaged
 
 R = TypeVar("R")
@@ -48,7 +48,7 @@ def required_moment_in(text: str) -> datetime:
 
 
 def value_out(value: Value) -> str:
-    """Canonical JSON of a value. Raises NotAValue."""
+    """JSON of a value; dictionaries keep their order. Raises NotAValue."""
     return _json(encode(value))
 
 
@@ -58,7 +58,7 @@ def value_in(text: str) -> Value:
 
 
 def mapping_out(values: Mapping[str, Any]) -> str:
-    """Canonical JSON of a mapping of values. Raises NotAValue."""
+    """JSON of a mapping of values, which keeps its order. Raises NotAValue."""
     return _json(encode(dict(values))) if values else "{}"
 
 
@@ -73,7 +73,7 @@ def mapping_in(text: str) -> dict[str, Any]:
 
 
 def record_out(record: object | None) -> str | None:
-    """Canonical JSON of a small dataclass, or None."""
+    """JSON of a small dataclass, or None."""
     return None if record is None else _json(to_plain(record))
 
 
@@ -108,8 +108,8 @@ def name_out(name: str, what: str) -> str:
 
 
 def _json(plain: Json) -> str:
-    text = canonical(plain)
-    # Half a surrogate pair (a file name that is not UTF-8) has no UTF-8 form; inside JSON it can stand as an escape.
+    text = compact(plain)
+    # An error message may hold half a surrogate pair, which has no UTF-8 form; inside JSON it can stand as an escape.
     if text.isascii() or not _SURROGATES.search(text):
         return text
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, and_, bindparam, delete, insert, literal, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from tidemill.core.errors import NotFound, did_you_mean
 from tidemill.core.history import EventRecord
@@ -27,6 +41,7 @@ _EVERY = ""
 
 
 def _mark(dialect: str) -> Insert:
+    every: ColumnElement[str] = literal_column(f"'{_EVERY}'")
     wanted = (
         select(
             event_readers.c.reader,
@@ -36,8 +51,8 @@ def _mark(dialect: str) -> Insert:
         )
         .distinct()
         .where(
-            event_readers.c.team.in_([literal(_EVERY, literal_execute=True), bindparam("of_team")]),
-            event_readers.c.kind.in_([literal(_EVERY, literal_execute=True), bindparam("of_kind")]),
+            or_(event_readers.c.team == every, event_readers.c.team == bindparam("of_team")),
+            or_(event_readers.c.kind == every, event_readers.c.kind == bindparam("of_kind")),
         )
     )
     return insert_into(dialect, event_deliveries).from_select(["reader", "run", "seq", "team"], wanted)

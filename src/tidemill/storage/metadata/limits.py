@@ -14,7 +14,7 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 
 from tidemill.core.errors import InputError
 from tidemill.storage.metadata.encoding import name_out
-from tidemill.storage.metadata.statements import chunks, insert_into, inserting
+from tidemill.storage.metadata.statements import chunks, insert_into, inserting, inserting_new
 from tidemill.storage.metadata.tables import limit_claims, limits
 
 
@@ -27,6 +27,7 @@ class LimitUse:
 
 
 _claim = inserting(limit_claims)
+_define_none = inserting_new(limits)
 
 
 def define(connection: Connection, team: str, key: str, slots: int | None) -> None:
@@ -58,13 +59,10 @@ def claim(connection: Connection, team: str, attempt: str, run: str, key: str, s
         .values(used=limits.c.used + slots)
     )
     if connection.execute(grant).rowcount == 0:
-        # Nobody defined it yet, or it is full; the second try tells which.
-        unlimited = insert_into(connection.dialect.name, limits).values(
-            team=team, key=name_out(key, "the limit's key"), slots=None, used=0
-        )
-        if connection.execute(unlimited.on_conflict_do_nothing()).rowcount == 0:
+        # Full, or nobody has defined it; then it has a row from now on, and the second try tells.
+        _define_none.run(connection, [(team, name_out(key, "the limit's key"), None, 0)])
+        if connection.execute(grant).rowcount == 0:
             return False
-        connection.execute(grant)
     _claim.run(connection, [(attempt, key, team, run, slots)])
     return True
 

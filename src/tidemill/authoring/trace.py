@@ -1,0 +1,96 @@
+"""One look at a pipeline function: its calls become the graph, and everything wrong is told at once.
+
+Reads no file but the sources of the functions, for their fingerprints; changes nothing outside.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from tidemill.authoring.drafts import Recorder, Tracing, current
+from tidemill.authoring.fingerprint import Fingerprint, NoFingerprint, fingerprint
+from tidemill.authoring.freezing import freeze
+from tidemill.authoring.pipeline import PipelineDefinition, run_function
+from tidemill.authoring.place import show
+from tidemill.core.errors import DefinitionError, TidemillError
+from tidemill.core.graph import Pipeline, Source
+from tidemill.core.problems import Problem, ProblemsFound
+from tidemill.core.values import Json
+
+
+def trace(definition: PipelineDefinition[..., Any]) -> Pipeline:
+    """The graph of a pipeline. Raises ProblemsFound with every problem of its definition.
+
+    `labels["code"]` keeps what each fingerprint is made of: {"parts": {name: [digest, file, line]},
+    "uses": {function: [names]}}.
+    """
+    pipeline, _ = trace_with_calls(definition)
+    return pipeline
+
+
+def trace_with_calls(definition: PipelineDefinition[..., Any]) -> tuple[Pipeline, list[object]]:
+    """As `trace`, with the functions of the pipelines that it calls."""
+    if not isinstance(definition, PipelineDefinition):
+        raise DefinitionError(f"{definition!r} is not a pipeline", remedy="decorate its function with @pipeline")
+    if current() is not None:
+        raise DefinitionError("a trace is under way already", remedy="call the pipeline to use it inside another")
+    recorder = Recorder()
+    root = recorder.root
+    root.outcome = definition.outcome
+    place = definition.source or Source("", 0)
+    try:
+        root.inputs = definition.parameters
+        with Tracing(recorder):
+            run_function(recorder, definition, root)
+    except TidemillError as error:
+        recorder.caught(error, place)
+    except Exception as error:
+        recorder.problems.append(_users_own(definition, error))
+    functions, code = ({}, {}) if recorder.problems else _fingerprints(recorder)
+    if recorder.problems:
+        raise ProblemsFound(recorder.problems)
+    labels = {**definition.labels, **({"code": code} if code["parts"] else {})}
+    pipeline = Pipeline(
+        name=definition.name,
+        root=freeze(root),
+        params=root.inputs,
+        description=definition.description,
+        labels=labels,
+        schedule=definition.schedule,
+        timeout=definition.timeout,
+        parallelism=definition.parallelism,
+        functions=functions,
+        source=definition.source,
+    )
+    return pipeline, recorder.called
+
+
+def _users_own(definition: PipelineDefinition[..., Any], error: Exception) -> Problem:
+    """What the pipeline function itself raised, at the last line of the user's code that led there."""
+    ours = __file__.rpartition("authoring")[0]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
+    place = show(Source(frames[-1].filename, frames[-1].lineno or 0)) if frames else show(definition.source)
+    text = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
+    message = f"the function of {definition.title} raised {type(error).__name__}: {error}"
+    remedy = "it is only traced here: what needs real values belongs into a task"
+    return Problem("trace-failed", place, message, remedy, text)
+
+
+def _fingerprints(recorder: Recorder) -> tuple[dict[str, str], dict[str, Json]]:
+    digests: dict[str, str] = {}
+    parts: dict[str, Json] = {}
+    uses: dict[str, list[str]] = {}
+    for reference, use in recorder.functions.items():
+        try:
+            found: Fingerprint = fingerprint(use.function)
+        except NoFingerprint as error:
+            digests[str(reference)] = ""
+            recorder.problems += [
+                Problem("no-fingerprint", error.place or place, error.message, error.remedy) for place in use.places[:1]
+            ]
+            continue
+        digests[str(reference)] = found.digest
+        uses[str(reference)] = list(found.parts)
+        parts.update({name: [part.digest, part.file, part.line] for name, part in found.parts.items()})
+    return digests, {"parts": parts, "uses": uses}

@@ -1,0 +1,41 @@
+"""Answers what decisions want to know of the cache: an entry in force whose artifacts are all there and undamaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from tidemill.core.instances import Key, instance_from
+from tidemill.core.records import Artifact
+from tidemill.core.values import digest, references
+from tidemill.engine.held import Held
+from tidemill.planning.explain import differences
+from tidemill.planning.facts import CacheHit, CacheMiss
+from tidemill.storage.metadata import artifacts, cache
+from tidemill.storage.metadata.database import Database
+
+
+class Verifier(Protocol):
+    """Says what is wrong with an artifact's content, or "" if it is whole."""
+
+    def __call__(self, artifact: Artifact) -> str: ...
+
+
+def look_up(
+    database: Database, held: Held, key: Key, parts: Mapping[str, Any], verify: Verifier, now: datetime
+) -> tuple[CacheHit | CacheMiss, dict[str, Artifact]]:
+    """The answer, and the artifacts that a hit brings along."""
+    with database.read() as connection:
+        entry = cache.get(connection, held.team, digest(parts), now)
+        if entry is None:
+            latest = cache.latest_for(connection, held.team, held.run.pipeline, key.path)
+            return CacheMiss(differences(latest.parts, parts) if latest else "it has not run before"), {}
+        ids = list({ref.id for value in entry.outputs.values() for ref in references(value)})
+        found = artifacts.get_many(connection, held.team, ids)
+    for id in ids:
+        problem = verify(found[id]) if id in found else "its record is gone"
+        if problem:
+            return CacheMiss(f"the kept result cannot be used: {problem}"), {}
+    source = f"run {entry.run}, {Key(entry.path, instance_from(entry.instance))}"
+    return CacheHit(entry.outputs, source), found

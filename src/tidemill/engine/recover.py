@@ -1,0 +1,91 @@
+"""Taking a run into one's hands: its lease, and its memory rebuilt from rows. Recovery is this, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from tidemill.core.crash import point
+from tidemill.core.errors import StateError
+from tidemill.core.graph_json import pipeline_from_text
+from tidemill.core.history import EventRecord, RunRecord, TaskRecord
+from tidemill.core.records import Artifact
+from tidemill.core.states import RunState
+from tidemill.core.values import references
+from tidemill.core.wiring import Wiring
+from tidemill.engine.held import Held
+from tidemill.engine.ownership import Owner
+from tidemill.engine.progress import Progress
+from tidemill.engine.reopen import to_run_again
+from tidemill.engine.restore import key_of, restore
+from tidemill.storage.metadata import artifacts, attempts, definitions, events, pushes, runs, task_runs
+from tidemill.storage.metadata.database import Connection, Database
+
+_taken = point("lease.taken")
+
+
+def take(database: Database, run_id: str, owner: Owner) -> int | None:
+    """The epoch of a lease that was free or whose owner is dead; None if somebody alive holds it."""
+    with database.write() as connection:
+        epoch = runs.take(connection, run_id, owner.id)
+        if epoch is None:
+            for lease in runs.held(connection):
+                if lease.run == run_id and owner.is_dead(lease.owner):
+                    epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
+    if epoch is not None:
+        _taken()
+    return epoch
+
+
+def load(database: Database, run_id: str, epoch: int, now: datetime) -> Held:
+    """A run and its memory, as they were last written."""
+    with database.read() as connection:
+        run = runs.get(connection, run_id)
+        wiring = wiring_of(connection, run)
+        rows = task_runs.load(connection, run_id)
+        progress = _progress(connection, run, wiring, rows)
+    return Held(run, wiring, progress, epoch, run.next_seq, now)
+
+
+def reopen(
+    database: Database, run_id: str, owner: Owner, actor: str, now: datetime, also: tuple[str, ...] = ()
+) -> Held:
+    """A finished run goes on with what failed, keeping what succeeded. Raises StateError if it is not finished."""
+    epoch = take(database, run_id, owner)
+    if epoch is None:
+        raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
+    with database.write() as connection:
+        run = runs.get(connection, run_id)
+        if not run.state.final:
+            raise StateError(f"run {run_id} is {run.state.value}", remedy=f"`tidemill resume {run_id}` goes on with it")
+        wiring = wiring_of(connection, run)
+        rows = task_runs.load(connection, run_id)
+        again = to_run_again(wiring, rows, also)
+        kept = [row for row in rows if key_of(row) not in again]
+        old = run.state
+        run = replace(run, state=RunState.RUNNING, generation=run.generation + 1, cause=None, ended_at=None)
+        runs.change(connection, run, old)
+        payload = {"by": actor, "generation": run.generation, "again": len(again), "kept": len(kept)}
+        events.append(connection, run.team, [EventRecord(run_id, run.next_seq, now, "run.reopened", payload=payload)])
+        progress = _progress(connection, run, wiring, kept)
+        progress.generations.update({key_of(row): row.generation + 1 for row in rows if key_of(row) in again})
+        progress.root.generation = run.generation
+    return Held(run, wiring, progress, epoch, run.next_seq + 1, now)
+
+
+def wiring_of(connection: Connection, run: RunRecord) -> Wiring:
+    return Wiring(pipeline_from_text(definitions.get(connection, run.team, run.definition)))
+
+
+def _progress(connection: Connection, run: RunRecord, wiring: Wiring, rows: list[TaskRecord]) -> Progress:
+    tried = attempts.of_run(connection, run.id)
+    pushed = {attempt.id: pushes.of(connection, attempt.id) for attempt in tried if not attempt.state.final}
+    return restore(wiring, run, rows, tried, _artifacts(connection, run, rows), pushed)
+
+
+def _artifacts(connection: Connection, run: RunRecord, rows: list[TaskRecord]) -> dict[str, Artifact]:
+    """What this run made, and what it took over from the cache."""
+    found = {artifact.id: artifact for _, artifact in artifacts.of_run(connection, run.id)}
+    named = {ref.id for row in rows for value in row.outputs.values() for ref in references(value)}
+    found.update(artifacts.get_many(connection, run.team, sorted(named - found.keys())))
+    return found

@@ -1,0 +1,100 @@
+"""What a worker asks of the run's owner while it works: an effect (done once), an output, a variable.
+
+An effect is executed and recorded in one transaction: a repeated attempt gets the first answer, nothing happens twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from tidemill.core.bindings import RESULT
+from tidemill.core.errors import InputError, NotFound, TidemillError, did_you_mean
+from tidemill.core.instances import Step, instance_text
+from tidemill.core.records import Artifact, Reply, Request, Verb
+from tidemill.core.values import MISSING, Value, references
+from tidemill.engine.held import Held
+from tidemill.engine.unit import Unit
+from tidemill.storage.metadata import artifacts, effects, task_runs, variables
+from tidemill.storage.metadata.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """Who acts: the task run on whose behalf, with its team's rights; everything written goes through `connection`."""
+
+    connection: Connection
+    team: str
+    run: str
+    path: str
+    now: datetime
+
+
+Action: TypeAlias = Callable[[ActionContext, Mapping[str, Any]], Value]
+"""Does one effect on behalf of a task and answers with a value; injected by the composition root."""
+
+
+def answer(database: Database, held: Held, unit: Unit, request: Request, actions: Mapping[str, Action]) -> Reply:
+    """Never raises for what the worker asked wrongly: the reply says what was wrong."""
+    try:
+        match request.verb:
+            case Verb.ACT:
+                return _act(database, held, unit, request, actions)
+            case Verb.READ:
+                return _read(database, held, request)
+            case Verb.VARIABLE:
+                return _variable(database, held, request)
+    except TidemillError as error:
+        return Reply(request.number, error=str(error))
+
+
+def _act(database: Database, held: Held, unit: Unit, request: Request, actions: Mapping[str, Action]) -> Reply:
+    action = actions.get(request.name)
+    if action is None:
+        raise InputError(f"there is no action {request.name!r}", remedy=did_you_mean(request.name, actions))
+    place = (held.run.id, unit.key.path, instance_text(unit.key.instance), unit.generation)
+    with database.write() as connection:
+        done = effects.answer(connection, *place, request.number)
+        if done is None:
+            context = ActionContext(connection, held.team, held.run.id, unit.key.path, held.now)
+            effect = effects.Effect(request.name, action(context, request.arguments))
+            done = effects.record(connection, held.team, *place, request.number, effect, held.now)
+    if done.action != request.name:
+        raise InputError(
+            f"effect {request.number} of this task run was {done.action!r} before, and is now {request.name!r}",
+            remedy="effects are matched by their order: reopen the run if the code of the task changed",
+        )
+    return Reply(request.number, done.answer)
+
+
+def _read(database: Database, held: Held, request: Request) -> Reply:
+    """arguments: node, key, run (default: this one), index (a position, or None for all instances)."""
+    asked = request.arguments
+    node, key = str(asked.get("node", "")), str(asked.get("key", RESULT))
+    run, index = str(asked.get("run") or held.run.id), asked.get("index")
+    with database.read() as connection:
+        rows = [row for row in task_runs.load(connection, run) if row.path == node]
+        if not rows:
+            raise NotFound(f"run {run} has no finished task {node!r}", remedy=f"see `tidemill show {run}`")
+        wanted = [row for row in rows if row.count is None]
+        if index is not None:
+            wanted = [row for row in wanted if row.instance == instance_text((Step(int(index)),))]
+        values = [row.outputs.get(key, MISSING) for row in wanted]
+        present = [value for value in values if value is not MISSING]
+        value = present if len(rows) > 1 and index is None else (present[0] if present else MISSING)
+        if value is MISSING:
+            raise NotFound(f"{node} of run {run} has no output {key!r}")
+        ids = [ref.id for ref in references(value)]
+        found: dict[str, Artifact] = artifacts.get_many(connection, held.team, ids)
+    return Reply(request.number, value, found)
+
+
+def _variable(database: Database, held: Held, request: Request) -> Reply:
+    with database.read() as connection:
+        value = variables.get(connection, held.team, request.name)
+        if value is MISSING:
+            known = variables.listing(connection, held.team)
+            raise NotFound(f"there is no variable {request.name!r}", remedy=did_you_mean(request.name, known))
+    return Reply(request.number, value)

@@ -1,0 +1,117 @@
+"""Artifacts, lineage, pushes, cache entries: what tasks leave for others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.metadata_records import NOW, TEAM, later, run
+from tidemill.core.errors import InputError
+from tidemill.core.records import Artifact
+from tidemill.core.values import ArtifactRef
+from tidemill.storage.metadata import artifacts, cache, pushes, runs
+from tidemill.storage.metadata.database import Database
+from tidemill.storage.metadata.errors import DatabaseConflict
+
+MODEL = Artifact("a1.1", "Model", {"rows": 5, "auc": 0.5}, "sklearn", "blake2b:aa", 2**33, "file", safe=False)
+REMOTE = Artifact("a1.2", "Dataset", uri="s3://bucket/x", version="v1")
+
+
+def test_artifacts_come_back_to_their_team_only(database: Database) -> None:
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "0.0", 1, [MODEL, REMOTE], NOW)
+        assert artifacts.get_many(connection, TEAM, ["a1.1", "a1.2", "no"]) == {"a1.1": MODEL, "a1.2": REMOTE}
+        assert artifacts.get_many(connection, "other", ["a1.1"]) == {}
+        assert artifacts.get_many(connection, TEAM, []) == {}
+        key = ("r1", "train", "0.0", 1)
+        assert artifacts.of_run(connection, "r1") == [(key, MODEL), (key, REMOTE)]
+        assert artifacts.of_run(connection, "r1", "load") == []
+        assert artifacts.producers(connection, TEAM, ["a1.1", "no"]) == {"a1.1": key}
+        assert artifacts.producers(connection, "other", ["a1.1"]) == {}
+
+
+def test_an_artifact_is_never_changed(database: Database) -> None:
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [MODEL], NOW)
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [MODEL, REMOTE], later(1))
+        with pytest.raises(DatabaseConflict, match="another artifact"):
+            artifacts.put(connection, TEAM, "r1", "train", "", 0, [replace(MODEL, digest="blake2b:bb")], NOW)
+        with pytest.raises(DatabaseConflict):
+            artifacts.put(connection, TEAM, "r1", "evil", "", 0, [MODEL], NOW)
+        artifacts.put(connection, "other", "r2", "train", "", 0, [replace(MODEL, digest="blake2b:bb")], NOW)
+        assert artifacts.get_many(connection, TEAM, ["a1.1"]) == {"a1.1": MODEL}
+
+
+def test_lineage_goes_both_ways(database: Database) -> None:
+    with database.write() as connection:
+        artifacts.use(connection, TEAM, "r1", "train", "", 0, ["a1.1", "a1.2"])
+        artifacts.use(connection, TEAM, "r1", "train", "", 0, ["a1.1"])
+        artifacts.use(connection, TEAM, "r2", "score", "1.0", 2, ["a1.1"])
+        artifacts.use(connection, TEAM, "r2", "score", "1.0", 2, [])
+        assert artifacts.used_by(connection, "r1", "train", "", 0) == ["a1.1", "a1.2"]
+        assert artifacts.consumers(connection, TEAM, "a1.1") == [("r1", "train", "", 0), ("r2", "score", "1.0", 2)]
+        assert artifacts.consumers(connection, "other", "a1.1") == []
+
+
+def test_bytes_are_in_use_while_any_team_names_them(database: Database) -> None:
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [MODEL, REMOTE], NOW)
+        artifacts.put(connection, "other", "r2", "train", "", 0, [replace(MODEL, digest="blake2b:bb")], NOW)
+        assert artifacts.digests_in_use(connection) == {"blake2b:aa", "blake2b:bb"}
+        asked = [f"blake2b:{n}" for n in range(1200)] + ["blake2b:bb"]
+        assert artifacts.digests_in_use(connection, asked) == {"blake2b:bb"}
+
+
+# --- pushes -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_push_of_a_key_counts(database: Database) -> None:
+    with database.write() as connection:
+        pushes.put(connection, TEAM, "a1", "loss", 1)
+        pushes.put(connection, TEAM, "a1", "loss", 0.5)
+        pushes.put(connection, TEAM, "a1", "model", [ArtifactRef("a1.1"), None])
+        pushes.put(connection, TEAM, "a2", "loss", 2.0)
+        assert pushes.of(connection, "a1") == {"loss": 0.5, "model": [ArtifactRef("a1.1"), None]}
+        assert pushes.of(connection, "a3") == {}
+        with pytest.raises(InputError, match="key"):
+            pushes.put(connection, TEAM, "a1", "\ud800", 1)
+
+
+# --- cache ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cache_entry_is_found_until_it_expires(database: Database) -> None:
+    with database.write() as connection:
+        runs.insert(connection, run(pipeline="churn"))
+        cache.put(connection, TEAM, "k1", {"code": "c1"}, "r1", "train", "0.0", {"result": 1}, NOW, later(10))
+        found = cache.get(connection, TEAM, "k1", later(9))
+        assert found == cache.CacheEntry(
+            "k1", {"code": "c1"}, "churn", "r1", "train", "0.0", {"result": 1}, NOW, later(10)
+        )
+        assert cache.get(connection, TEAM, "k1", later(10)) is None
+        assert cache.get(connection, "other", "k1", NOW) is None
+        assert cache.get(connection, TEAM, "k2", NOW) is None
+        cache.put(connection, TEAM, "k1", {"code": "c1"}, "r1", "train", "0.0", {"result": 2}, later(11))
+        again = cache.get(connection, TEAM, "k1", later(10**9))
+        assert again is not None
+        assert again.outputs == {"result": 2}
+
+
+def test_a_miss_is_explained_by_the_newest_entry_of_the_node(database: Database) -> None:
+    with database.write() as connection:
+        runs.insert(connection, run("r1", pipeline="churn"))
+        runs.insert(connection, run("r2", pipeline="eval"))
+        cache.put(connection, TEAM, "k1", {"code": "old"}, "r1", "train", "", {}, NOW, later(1))
+        cache.put(connection, TEAM, "k2", {"code": "new", "n": 1}, "r1", "train", "", {}, later(5), later(6))
+        cache.put(connection, TEAM, "k3", {"code": "not this"}, "r2", "train", "", {}, later(9))
+        cache.put(connection, TEAM, "k4", {"code": "nor this"}, "r1", "load", "", {}, later(9))
+        found = cache.latest_for(connection, TEAM, "churn", "train")
+        assert found is not None
+        assert found.parts == {"code": "new", "n": 1}
+        assert cache.latest_for(connection, TEAM, "churn", "score") is None
+        assert cache.forget(connection, TEAM, ["k2", "k9"]) == 1
+        assert cache.forget(connection, "other", ["k1"]) == 0
+        remaining = cache.latest_for(connection, TEAM, "churn", "train")
+        assert remaining is not None
+        assert remaining.key == "k1"
