@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 from tidemill.storage.metadata import schema, tables
 from tidemill.storage.metadata.connecting import Engines, connected, parsed
@@ -193,6 +193,24 @@ def test_tables_of_somebody_else_are_left_alone(url: str, engines: Engines) -> N
         connection.execute(text("DROP TABLE runs"))
     # Another tool's version table alone does no harm.
     Database.open(url).close()
+
+
+@pytest.mark.postgres
+def test_a_schema_of_its_own_keeps_the_tables_of_others_apart(postgres_database: str) -> None:
+    engines = connected(parsed(postgres_database))
+    with engines.writing.begin() as connection:
+        connection.execute(text("CREATE TABLE runs (run_uuid VARCHAR(32))"))
+        connection.execute(text("CREATE SCHEMA ours"))
+    with pytest.raises(SchemaForeign, match="runs") as caught:
+        Database.open(postgres_database)
+    assert "?options=-csearch_path%3DNAME" in caught.value.remedy
+    ours = make_url(postgres_database).update_query_dict({"options": "-csearch_path=ours"})
+    for _ in range(2):
+        Database.open(ours.render_as_string(hide_password=False)).close()
+    with engines.reading.connect() as connection:
+        assert inspect(connection).get_table_names() == ["runs"]
+        assert set(inspect(connection).get_table_names("ours")) == {schema.VERSION_TABLE, *tables.metadata.tables}
+    engines.writing.dispose()
 
 
 def test_a_stamp_that_is_not_ours_is_refused(url: str, engines: Engines) -> None:

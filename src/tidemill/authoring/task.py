@@ -48,7 +48,7 @@ class Task(Generic[P, R]):
 
     @property
     def name(self) -> str:
-        return self.settings.name or getattr(self.function, "__name__", "task")
+        return self.settings.name or getattr(self.function, "__name__", "task").strip("<>")
 
     @property
     def title(self) -> str:

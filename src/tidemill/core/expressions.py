@@ -180,7 +180,10 @@ def _binary(op: Op, left: Value, right: Value) -> Value:
     if op in _COMPARE:
         if kinds[0] != kinds[1] or kinds[0] not in ("number", "text", "date", "datetime", "duration"):
             raise ExpressionError(f"cannot order {kinds[0]} {left!r} and {kinds[1]} {right!r}")
-        return _COMPARE[op](left, right)
+        try:
+            return _COMPARE[op](left, right)
+        except TypeError as error:  # a datetime with a zone and one without
+            raise ExpressionError(f"cannot order {left!r} and {right!r}: {error}") from None
     if op is Op.ADD and kinds == ("text", "text"):
         return left + right
     if kinds != ("number", "number"):
@@ -203,11 +206,11 @@ def _contains(item: Value, whole: Value, kinds: tuple[str, str]) -> bool:
 def _unary(fn: Fn, value: Value) -> Value:
     if fn is Fn.IS_NULL:
         return value is None
+    if fn is Fn.NOT:
+        return not _truth(value)
     kind = _kind(value)
     try:
         match fn, kind:
-            case Fn.NOT, _:
-                return not _truth(value)
             case Fn.NEG, "number":
                 return -value
             case Fn.INT, "number" | "text" | "bool":

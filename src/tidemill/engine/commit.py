@@ -1,6 +1,7 @@
 """One transaction for everything that happened since the last turn: each run's part stands or falls with its lease.
 
-The transaction that records an end also records the starts it makes possible; a start whose limit is full is taken back.
+The transaction that records an end also records the starts it makes possible; a start that finds its limit full is
+taken back.
 """
 
 from __future__ import annotations

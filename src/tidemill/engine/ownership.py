@@ -36,7 +36,7 @@ class Owner:
             self._lock = -1
 
     def is_dead(self, other: str) -> bool:
-        """Whether another owner is known to be dead: nobody holds its lock, or it was of this host and its lock is gone."""
+        """Whether another owner is known to be dead: nobody holds its lock, or it was of this host and left none."""
         path = self.folder / f"{other}.lock"
         if not path.exists():
             return other.startswith(self.host + ".")

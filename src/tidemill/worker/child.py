@@ -53,12 +53,13 @@ def serve(channel: int, scratch_root: Path | None) -> int:
     """Do what the ticket says that comes over the channel; the exit status of the process."""
     cancellation = Cancellation()
     link = SocketLink(socket.socket(fileno=channel), cancellation)
+    _get_ready()
     try:
         ticket = link.ticket()
         if ticket is None:
             return 0
         cancellation.install()
-        _prepare(ticket)
+        _fit(ticket)
         link.send(Began(ticket.attempt, os.getpid()))
         report = _executed(ticket, link, cancellation, scratch_root)
         cancellation.silence()
@@ -91,13 +92,17 @@ def _executed(ticket: Ticket, link: SocketLink, cancellation: Cancellation, scra
     return execute(ticket, store, link, cancellation=cancellation, scratch_root=scratch_root)
 
 
-def _prepare(ticket: Ticket) -> None:
+def _get_ready() -> None:
+    """What can be done while there is no ticket yet."""
     gc.enable()
     with contextlib.suppress(Exception):
         faulthandler.enable(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     _log_to_stderr()
+
+
+def _fit(ticket: Ticket) -> None:
     seed(task_seed(ticket.facts.seed, ticket.path, ticket.indexes))
     memory = bytes_of(ticket.resources.get("memory"))
     if memory is not None:

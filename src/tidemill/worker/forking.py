@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-_PROBE_SECONDS = 3.0
+_PROBE_SECONDS = 2.0
 
 
 def reason_not_to_fork() -> str:
@@ -31,17 +31,14 @@ def _python_threads() -> str:
     me = threading.get_ident()
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     others = [
-        f"{names.get(ident, 'unnamed')} ({_place(frame)})"
-        for ident, frame in sys._current_frames().items()
-        if ident != me
+        names.get(ident, "unnamed") + _place(frame) for ident, frame in sys._current_frames().items() if ident != me
     ]
     return ", ".join(sorted(others))
 
 
 def _place(frame: FrameType) -> str:
-    stack = [found for found in traceback.extract_stack(frame) if Path(found.filename).name != "threading.py"]
-    last = stack[-1] if stack else traceback.extract_stack(frame)[-1]
-    return f"{Path(last.filename).name}:{last.lineno}"
+    stack = [found for found in traceback.extract_stack(frame) if found.filename != threading.__file__]
+    return f" ({Path(stack[-1].filename).name}:{stack[-1].lineno})" if stack else ""
 
 
 def _openmp_libraries() -> list[str]:

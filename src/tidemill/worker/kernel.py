@@ -13,7 +13,6 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 _PDEATHSIG = 1
 _CHILD_SUBREAPER = 36
@@ -39,11 +38,12 @@ def adopt_orphans() -> None:
 
 def children() -> Iterator[int]:
     """The processes whose parent is this one, dead ones that were not waited for included."""
-    for listing in Path("/proc/self/task").glob("*/children"):
-        try:
-            yield from map(int, listing.read_text().split())
-        except OSError:
-            continue
+    try:
+        threads = os.listdir("/proc/self/task")
+    except OSError:
+        return
+    for thread in threads:
+        yield from map(int, (_text(f"/proc/self/task/{thread}/children") or "").split())
 
 
 def cpu_count() -> int:
@@ -84,6 +84,7 @@ def memory_kills() -> int | None:
 
 def _text(place: str) -> str | None:
     try:
-        return Path(place).read_text()
+        with open(place) as file:
+            return file.read()
     except OSError:
         return None

@@ -19,6 +19,7 @@ from tidemill.worker.forking import reason_not_to_fork
 from tidemill.worker.kernel import adopt_orphans, die_with
 from tidemill.worker.nursery import Nursery
 from tidemill.worker.setting import Setting
+from tidemill.worker.warming import warm_up
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
         why = reason_not_to_fork()
         if why:
             _start_anew(connection, parent, replace(setting, spawn_because=why))
+        warm_up()
         gc.collect()
         gc.disable()
         gc.freeze()

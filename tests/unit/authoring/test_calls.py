@@ -382,7 +382,7 @@ def test_what_is_no_function_is_no_task() -> None:
             task(wrong)  # type: ignore[call-overload]
 
 
-# --- mistakes in the pipeline -------------------------------------------------------------------------------------------
+# --- mistakes in the pipeline -----------------------------------------------------------------------------------------
 
 
 @task
@@ -396,14 +396,6 @@ redefined = task(lambda: 1)
 @task
 def shadowed() -> int:
     return 1
-
-
-@task  # type: ignore[no-redef]
-def shadowed() -> int:  # noqa: F811
-    return 2
-
-
-first_shadowed = shadowed
 
 
 @task
@@ -537,7 +529,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert [problem.place.rpartition(":")[2] for problem in problems] == [str(line + n) for n in (1, 2, 3)]
 
 
-# --- parameters -----------------------------------------------------------------------------------------------------------
+# --- parameters -------------------------------------------------------------------------------------------------------
 
 
 def test_parameters_have_types_and_defaults() -> None:

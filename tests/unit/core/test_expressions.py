@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +72,7 @@ BAD: list[tuple[Any, Op, Any, str]] = [
     (DAY, Op.EQ, NOON, "cannot compare date"),
     ("5", Op.LT, 6, "cannot order text '5' and number 6"),
     (None, Op.LT, 6, "cannot order null None and number 6"),
+    (NOON, Op.LT, NOON.replace(tzinfo=UTC), "cannot order datetime.datetime(2026"),
     (True, Op.LT, False, "cannot order bool True and bool False"),
     ([1], Op.LT, [2], "cannot order list [1] and list [2]"),
     (1, Op.IN, "123", "cannot look for number 1 in text"),

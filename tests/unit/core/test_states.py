@@ -15,7 +15,9 @@ TABLES: list[Mapping[Any, frozenset[Any]]] = [RUN_MOVES, TASK_MOVES, ATTEMPT_MOV
 _names = ["run", "task", "attempt"]
 
 
-@pytest.mark.parametrize(("table", "states"), zip(TABLES, [RunState, TaskState, AttemptState], strict=True), ids=_names)
+@pytest.mark.parametrize(
+    ("table", "states"), list(zip(TABLES, [RunState, TaskState, AttemptState], strict=True)), ids=_names
+)
 def test_every_state_has_its_line(table: Mapping[Any, frozenset[Any]], states: type[Enum]) -> None:
     assert set(table) == set(states)
 

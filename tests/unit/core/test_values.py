@@ -113,7 +113,7 @@ def test_the_canonical_text_is_fixed() -> None:
         (MISSING, "values.Missing is not a plain value"),
         ("\udc80", "text with a lone surrogate is not a plain value"),
         ({"\ud800": 1}, "text with a lone surrogate is not a plain value"),
-        (10**5000, "a whole number of more than 4096 bits is not a plain value"),
+        (10**2000, "a whole number of more than 4096 bits is not a plain value"),
     ],
 )
 def test_what_is_no_value_is_refused(found: object, what: str) -> None:

@@ -35,6 +35,13 @@ _settle = Statement(
         .where(attempts.c.id == bindparam("of_id"), text(OPEN))
     ),
 )
+# Held until the end of the transaction, so that nobody ends them between this and the update.
+_hold = (
+    select(attempts.c.id)
+    .where(attempts.c.id.in_(bindparam("ids", expanding=True)), text(OPEN))
+    .order_by(attempts.c.id)
+    .with_for_update()
+)
 _ordered = select(attempts).order_by(
     attempts.c.path, attempts.c.instance, attempts.c.generation, attempts.c.number, attempts.c.id
 )
@@ -64,9 +71,7 @@ def settle(connection: Connection, rows: Sequence[AttemptRecord]) -> frozenset[s
 def _still_open(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
     found: list[str] = []
     for some in chunks(sorted(ids)):
-        query = select(attempts.c.id).where(attempts.c.id.in_(some), text(OPEN)).order_by(attempts.c.id)
-        # Held until the end of the transaction, so that nobody ends them between here and the update.
-        found += connection.execute(query.with_for_update()).scalars()
+        found += connection.execute(_hold, {"ids": some}).scalars()
     return frozenset(found)
 
 

@@ -92,6 +92,6 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except exc.SQLAlchemyError as error:
+        except (exc.DBAPIError, exc.TimeoutError) as error:
             # Not "from error": what the driver says may quote rows and addresses.
             raise explained(error, self.url, self._secrets) from None

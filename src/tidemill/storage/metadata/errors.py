@@ -137,17 +137,14 @@ _POSTGRES: dict[str, _Kind] = {
 }
 
 
-def explained(error: exc.SQLAlchemyError, shown: str, secrets: Iterable[str]) -> StorageError:
+def explained(error: exc.DBAPIError | exc.TimeoutError, shown: str, secrets: Iterable[str]) -> StorageError:
     """Our error for one of SQLAlchemy's; `shown` names the database, `secrets` are blotted out of what it says."""
-    kind, detail = _OTHER, ""
+    kind: _Kind
     if isinstance(error, exc.TimeoutError):
         kind, detail = _BUSY, "all connections of this process are in use"
-    elif isinstance(error, exc.DBAPIError):
-        kind = _kind_of(error)
-        # The lines after the first may quote values of the row.
-        detail = next(iter(str(error.orig).strip().splitlines()), "")
     else:
-        detail = type(error).__name__
+        # The lines after the first may quote values of the row.
+        kind, detail = _kind_of(error), next(iter(str(error.orig).strip().splitlines()), "")
     for secret in secrets:
         detail = detail.replace(secret, "***")
     family, message, remedy = kind

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, or_, select, update
 
 from tidemill.core.errors import InputError
 from tidemill.storage.metadata.encoding import name_out
-from tidemill.storage.metadata.statements import chunks, insert_into, inserting, inserting_new
+from tidemill.storage.metadata.statements import Statement, chunks, insert_into, inserting_new
 from tidemill.storage.metadata.tables import limit_claims, limits
 
 
@@ -26,8 +26,34 @@ class LimitUse:
     used: int
 
 
-_claim = inserting(limit_claims)
+_claim = inserting_new(limit_claims)
 _define_none = inserting_new(limits)
+_grant = Statement(
+    ["extra", "of_team", "of_key", "in_all"],
+    lambda dialect: (
+        update(limits)
+        .values(used=limits.c.used + bindparam("extra", type_=limits.c.used.type))
+        .where(
+            limits.c.team == bindparam("of_team"),
+            limits.c.key == bindparam("of_key"),
+            or_(
+                limits.c.slots.is_(None),
+                limits.c.used + bindparam("in_all", type_=limits.c.used.type) <= limits.c.slots,
+            ),
+        )
+    ),
+)
+_give_back = (
+    delete(limit_claims)
+    .where(limit_claims.c.attempt.in_(bindparam("attempts", expanding=True)))
+    .returning(limit_claims.c.team, limit_claims.c.key, limit_claims.c.slots)
+)
+_less = limits.c.used - bindparam("fewer", type_=limits.c.used.type)
+_free = (
+    update(limits)
+    .where(limits.c.team == bindparam("of_team"), limits.c.key == bindparam("of_key"))
+    .values(used=case((_less < 0, 0), else_=_less))
+)
 
 
 def define(connection: Connection, team: str, key: str, slots: int | None) -> None:
@@ -49,42 +75,27 @@ def claim(connection: Connection, team: str, attempt: str, run: str, key: str, s
     """
     if slots < 1:
         raise InputError(f"{slots} slots of {key!r} cannot be claimed", remedy="claim one at least")
-    held = select(limit_claims.c.slots).where(limit_claims.c.attempt == attempt, limit_claims.c.key == key)
-    if connection.execute(held).scalar() is not None:
+    if not _claim.run(connection, [(attempt, key, team, run, slots)]):
         return True
-    grant = (
-        update(limits)
-        .where(limits.c.team == team, limits.c.key == key)
-        .where(or_(limits.c.slots.is_(None), limits.c.used + slots <= limits.c.slots))
-        .values(used=limits.c.used + slots)
-    )
-    if connection.execute(grant).rowcount == 0:
-        # Full, or nobody has defined it; then it has a row from now on, and the second try tells.
-        _define_none.run(connection, [(team, name_out(key, "the limit's key"), None, 0)])
-        if connection.execute(grant).rowcount == 0:
-            return False
-    _claim.run(connection, [(attempt, key, team, run, slots)])
-    return True
+    grant = [(slots, team, key, slots)]
+    if _grant.run(connection, grant):
+        return True
+    # Full, or nobody has defined it; then it has a row from now on, and the second try tells.
+    _define_none.run(connection, [(team, name_out(key, "the limit's key"), None, 0)])
+    if _grant.run(connection, grant):
+        return True
+    connection.execute(delete(limit_claims).where(limit_claims.c.attempt == attempt, limit_claims.c.key == key))
+    return False
 
 
 def release(connection: Connection, attempts: Sequence[str]) -> frozenset[str]:
     """Give back all that these attempts claimed; the keys that became freer. Releasing again changes nothing."""
     freed: Counter[tuple[str, str]] = Counter()
     for some in chunks(sorted(attempts)):
-        gone = connection.execute(
-            delete(limit_claims)
-            .where(limit_claims.c.attempt.in_(some))
-            .returning(limit_claims.c.team, limit_claims.c.key, limit_claims.c.slots)
-        )
-        for team, key, slots in gone:
+        for team, key, slots in connection.execute(_give_back, {"attempts": some}):
             freed[team, key] += slots
     for (team, key), slots in sorted(freed.items()):
-        less = limits.c.used - slots
-        connection.execute(
-            update(limits)
-            .where(limits.c.team == team, limits.c.key == key)
-            .values(used=case((less < 0, 0), else_=less))
-        )
+        connection.execute(_free, {"fewer": slots, "of_team": team, "of_key": key})
     return frozenset(key for _, key in freed)
 
 

@@ -79,6 +79,7 @@ def create(connection: Connection, shown: str) -> None:
 def _foreign(shown: str, why: str) -> SchemaForeign:
     return SchemaForeign(
         f"the database belongs to something else: {why}",
-        remedy="give Tidemill a database of its own, or on PostgreSQL a schema: `?options=-csearch_path%3Dtidemill`",
+        remedy="give Tidemill a database of its own; on PostgreSQL a schema will do: create it and add"
+        " `?options=-csearch_path%3DNAME` to the URL",
         place=shown,
     )

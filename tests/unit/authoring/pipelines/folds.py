@@ -1,4 +1,4 @@
-"""Everything inside everything: a map in a branch in a sub-pipeline in a map; the parts are pipelines of this file too."""
+"""Everything inside everything: a map in a branch in a sub-pipeline in a map; the part is a pipeline of this file."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""One function for each user verb. Each takes the App; none knows a terminal or HTTP."""

@@ -1,0 +1,173 @@
+"""Running, resuming, retrying and cancelling."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tidemill.app import App
+from tidemill.core.errors import StateError
+from tidemill.core.graph import Pipeline
+from tidemill.core.history import CommandKind, RunRecord
+from tidemill.engine.held import Held
+from tidemill.engine.loop import Engine, Watcher
+from tidemill.engine.recover import load, reopen, take
+from tidemill.engine.submit import Submission, submit
+from tidemill.storage.metadata import commands, runs
+
+
+@dataclass(slots=True)
+class Running:
+    """A run under way in this process: `cancel` may be called from a signal handler."""
+
+    engine: Engine
+    run: str
+    actor: str
+    asked: int = 0
+
+    def cancel(self) -> None:
+        """Ask for a clean stop; a second time, teardowns are stopped too."""
+        self.asked += 1
+        self.engine.wake()
+
+
+def actor() -> str:
+    """Who is asking, as far as this machine knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def start_run(
+    app: App,
+    pipeline: Pipeline,
+    params: Mapping[str, Any] | None = None,
+    *,
+    executor: str = "",
+    watch: Watcher | None = None,
+    begun: Callable[[Running], None] | None = None,
+    leap: Callable[[datetime], None] | None = None,
+    debug: bool = False,
+    **submission: Any,
+) -> RunRecord:
+    """Submit a run and carry it to its end in this process. Further keywords are those of `Submission`."""
+    wanted = Submission(
+        pipeline,
+        params or {},
+        team=app.settings.team,
+        actor=submission.pop("actor", "") or actor(),
+        executor=executor or app.settings.executor,
+        **submission,
+    )
+    run = submit(app.database, wanted, app.clock.now())
+    with _engine(app, executor, watch, leap, debug) as (engine, take_run, _):
+        return _carry(app, engine, take_run(run.id), begun)
+
+
+def resume_run(
+    app: App, run_id: str, watch: Watcher | None = None, begun: Callable[[Running], None] | None = None
+) -> RunRecord:
+    """Go on with a run whose engine went away. Raises StateError if it is finished or in other hands."""
+    run = find_run(app, run_id)
+    if run.state.final:
+        raise StateError(f"run {run.id} is {run.state.value}", remedy=f"`tidemill retry {run.id}` reopens it")
+    with _engine(app, run.executor, watch, None, False) as (engine, take_run, _):
+        return _carry(app, engine, take_run(run.id), begun)
+
+
+def retry_run(
+    app: App,
+    run_id: str,
+    also: tuple[str, ...] = (),
+    watch: Watcher | None = None,
+    begun: Callable[[Running], None] | None = None,
+    leap: Callable[[datetime], None] | None = None,
+) -> RunRecord:
+    """Reopen a finished run: what failed (and the nodes `also`) runs again, what succeeded is kept."""
+    run = find_run(app, run_id)
+    with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
+        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also)
+        return _carry(app, engine, held, begun)
+
+
+def cancel_run(app: App, run_id: str, reason: str = "") -> RunRecord:
+    """Ask the holder of a run to cancel it; if nobody holds it, cancel it here."""
+    run = find_run(app, run_id)
+    if run.state.final:
+        raise StateError(f"run {run.id} is {run.state.value} already", remedy=f"see `tidemill show {run.id}`")
+    with app.database.write() as connection:
+        commands.add(connection, run.team, run.id, CommandKind.CANCEL, actor(), {"reason": reason}, app.clock.now())
+    app.doorbell.ring()
+    owner = app.owner()
+    try:
+        epoch = take(app.database, run.id, owner)
+        if epoch is not None:
+            engine = app.engine(app.executor(run.executor), owner)
+            try:
+                engine.hold(load(app.database, run.id, epoch, app.clock.now()))
+                engine.run(until=lambda: False)
+            finally:
+                engine.close()
+    finally:
+        owner.close()
+    return find_run(app, run.id)
+
+
+def find_run(app: App, run_id: str) -> RunRecord:
+    """The run with this id or beginning of an id; "" or "latest" for the newest one."""
+    with app.database.read() as connection:
+        if run_id in ("", "latest"):
+            newest = runs.listing(connection, app.settings.team, limit=1)
+            if newest:
+                return newest[0]
+        return runs.find(connection, app.settings.team, run_id)
+
+
+TakeRun = Callable[[str], Held]
+
+
+@contextmanager
+def _engine(
+    app: App,
+    executor: str,
+    watch: Watcher | None,
+    leap: Callable[[datetime], None] | None,
+    debug: bool,
+) -> Iterator[tuple[Engine, TakeRun, Any]]:
+    owner = app.owner()
+    try:
+        engine = app.engine(app.executor(executor, debug), owner, watch, leap)
+
+        def take_run(run_id: str) -> Held:
+            epoch = take(app.database, run_id, owner)
+            if epoch is None:
+                raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
+            return load(app.database, run_id, epoch, app.clock.now())
+
+        try:
+            yield engine, take_run, owner
+        finally:
+            engine.close()
+    finally:
+        owner.close()
+
+
+def _carry(app: App, engine: Engine, held: Held, begun: Callable[[Running], None] | None) -> RunRecord:
+    run_id = held.run.id
+    running = Running(engine, run_id, actor())
+    engine.hold(held)
+    if begun is not None:
+        begun(running)
+    told = 0
+    while engine.holds(run_id):
+        while told < running.asked:
+            told += 1
+            engine.cancel(run_id, running.actor)
+        engine.turn()
+    return find_run(app, run_id)

@@ -1,0 +1,114 @@
+"""Every setting, one frozen dataclass, read from `tidemill.toml` and the environment; the environment wins.
+
+Knows names, defaults and places; opens nothing but the settings file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tidemill.core.errors import InputError, did_you_mean
+
+HOME_NAME = ".tidemill"
+FILE_NAME = "tidemill.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field is `TIDEMILL_<NAME>` in the environment and `name` in tidemill.toml.
+
+    home: folder of everything that is written (default: `.tidemill` in the project).
+    database_url: `sqlite:///PATH` or `postgresql://USER@HOST/NAME` (default: tidemill.db in the home).
+    executor: where tasks run: `processes` or `inline`.
+    slots: how many tasks run at once; 0 = one for each processor.
+    sweep_seconds: how late the loss of a wake-up is noticed at most.
+    grace_seconds: how long a stopped task may clean up before it is killed.
+    team: whose runs these are.
+    """
+
+    home: Path
+    database_url: str = ""
+    executor: str = "processes"
+    slots: int = 0
+    sweep_seconds: float = 3.0
+    grace_seconds: float = 5.0
+    team: str = "default"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'tidemill.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.home / "artifacts"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        return self.home / "scratch"
+
+    @property
+    def engines(self) -> Path:
+        return self.home / "engines"
+
+
+def load_settings(start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings for the project around `start` (default: the current folder). Raises InputError naming the place."""
+    environment = os.environ if environment is None else environment
+    project = find_project(start or Path.cwd())
+    given: dict[str, Any] = {}
+    file = project / FILE_NAME
+    if file.is_file():
+        given.update(_from_file(file))
+    for field in fields(Settings):
+        name = f"TIDEMILL_{field.name.upper()}"
+        if environment.get(name):
+            given[field.name] = _typed(field.name, environment[name], name)
+    home = Path(given.pop("home", HOME_NAME)).expanduser()
+    return Settings(home=home if home.is_absolute() else project / home, **given)
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above `start` with a tidemill.toml or a home; `start` itself if there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file() or (folder / HOME_NAME).is_dir():
+            return folder
+    return start
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", place=str(file), remedy="it is a TOML file") from None
+    known = {field.name for field in fields(Settings)}
+    given: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in known:
+            raise InputError(f"there is no setting {name!r}", place=str(file), remedy=did_you_mean(name, known))
+        given[name] = _typed(name, value, str(file))
+    return given
+
+
+def _typed(name: str, value: Any, place: str) -> Any:
+    kind = {"slots": int, "sweep_seconds": float, "grace_seconds": float}.get(name, str)
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = kind(value)
+        if isinstance(number, int | float) and number < 0:
+            raise ValueError
+    except (ValueError, TypeError):
+        raise InputError(
+            f"setting {name!r} must be a {kind.__name__}, not {value!r}", place=place, remedy="see `tidemill doctor`"
+        ) from None
+    return number

@@ -1,0 +1,42 @@
+"""One attempt of nothing, before the first fork: what Python works out once is then worked out for every child."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tidemill.core.bindings import Const, FunctionRef
+from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.graph import OutputSpec, Returns
+from tidemill.core.records import Began, Note, Pushed, Reply, Report, Request, RunFacts, RunFunction, Ticket
+from tidemill.core.states import AttemptState
+from tidemill.core.types import ANY
+from tidemill.storage.artifacts.memory import MemoryStore
+from tidemill.worker.execute import execute
+from tidemill.worker.messages import FROM_WORKER, decode, decode_as, encode
+
+
+def nothing(value: int = 0) -> int:
+    return value
+
+
+class _NoOwner:
+    """A link that leads nowhere."""
+
+    def send(self, message: Began | Pushed | Report | Note) -> None:
+        decode(encode(message), FROM_WORKER)
+
+    def ask(self, request: Request) -> Reply:
+        return decode_as(Reply, encode(Reply(request.number)))
+
+
+def warm_up() -> None:
+    """Send a ticket through everything that a task passes; nothing is written anywhere."""
+    work = RunFunction(
+        FunctionRef(__name__, nothing.__name__), Returns.VALUE, {"result": OutputSpec()}, takes={"value": ANY}
+    )
+    facts = RunFacts("warm-up", "warm-up", "warm-up", datetime(2026, 1, 1, tzinfo=UTC), 0)
+    ticket = Ticket("warm-up", "nothing", "", 0, 1, work, facts, "", {"value": Const(1)})
+    link = _NoOwner()
+    link.send(Began(ticket.attempt))
+    link.send(execute(decode_as(Ticket, encode(ticket)), MemoryStore(), link))
+    link.send(Report(ticket.attempt, AttemptState.FAILED, cause=Cause(CauseKind.USER_CODE, "")))
