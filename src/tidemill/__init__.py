@@ -6,8 +6,9 @@ The names to write pipelines with; each is loaded when it is first asked for, so
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+# Type checkers take this name as true; importing it from `typing` would cost more than all the rest here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tidemill.authoring import (
         Dataset,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.contract.executor_owner import Owner, alive, open_processes, wait_until_dead
+from tests.contract.executor_owner import PATIENCE, Owner, alive, open_processes, wait_until_dead
 from tidemill.core.bindings import FunctionRef
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import OutputSpec, Returns
@@ -368,6 +370,23 @@ def test_nothing_is_left_of_an_engine_that_was_killed(tmp_path: Path) -> None:
         assert set(pids) <= set(helpers)
         engine.kill()
     wait_until_dead([*pids, *helpers])
+
+
+def test_an_executor_that_fails_tells_of_every_attempt(opener: Opener) -> None:
+    owner = opener()
+    attempt = owner.start("wait_for_ever")
+    pid = owner.pushed(attempt, "waiting")
+    caught: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
+    before, threading.excepthook = threading.excepthook, caught.put
+    try:
+        owner.executor._loop.post(lambda loop: 1 / 0)
+        end = gone(owner.end(attempt))
+        assert "the executor failed: ZeroDivisionError" in end.cause.message
+        assert caught.get(timeout=PATIENCE).exc_type is ZeroDivisionError
+    finally:
+        threading.excepthook = before
+    assert not alive(pid)
+    assert "the executor failed" in gone(owner.run("double", inputs={"x": 1})).cause.message
 
 
 # --- crash points -----------------------------------------------------------------------------------------------------

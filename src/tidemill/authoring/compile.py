@@ -168,7 +168,7 @@ def main(argv: list[str]) -> int:
 def split_target(target: str) -> tuple[str, str]:
     """`FILE:PIPELINE` as its two parts; a drive letter is not a pipeline."""
     path, colon, name = target.rpartition(":")
-    return (path, name) if colon and name.isidentifier() and path.endswith(".py") else (target, "")
+    return (path, name) if colon and path.endswith(".py") and "/" not in name else (target, "")
 
 
 if __name__ == "__main__":

@@ -70,12 +70,17 @@ class NodeDraft:
 
 @dataclass(slots=True, eq=False)
 class ScopeDraft:
-    """One scope. `branches` are the conditions of the last `when` family here; `ending` says that `at_end` is open."""
+    """One scope.
+
+    `maybe` are the outputs that a branch may leave out, `branches` the conditions of the last `when` family here, and
+    `ending` says that `at_end` is open.
+    """
 
     holder: NodeDraft | None = None
     nodes: list[NodeDraft] = field(default_factory=list)
     inputs: tuple[Parameter, ...] = ()
     outputs: dict[str, Binding] = field(default_factory=dict)
+    maybe: set[str] = field(default_factory=set)
     groups: list[str] = field(default_factory=list)
     branches: list[Expression] | None = None
     ending: bool = False
@@ -232,8 +237,26 @@ def read_output(
     leaving = [scope.holder for scope in node.scope.chain() if id(scope) not in around and scope.holder]
     for holder in reversed(leaving):
         if holder.retried_scope and holder.inner is not None:
-            inside = read_output(node, key, holder.inner)
-            return read_output(holder, holder.inner.export(f"{node.id}.{key}", inside), at, path, absent, missing)
+            # What is inside each item of a map can be reached only where the map is.
+            inner_path, outer_path = (path, ()) if node.mapped else ((), path)
+            inside = read_output(node, key, holder.inner, inner_path, Absent.OMIT, missing)
+            name = holder.inner.export(".".join(map(str, (node.id, key, *inner_path))), inside)
+            if depends_on_branch(node, holder.inner):
+                holder.inner.maybe.add(name)
+            return read_output(holder, name, at, outer_path, absent, missing)
     if node.mapped:
         return Collect(node.path, key, path, missing=missing)
+    if absent is Absent.FAIL and node.inner is not None and (not path or key in node.inner.maybe):
+        # A scope succeeds without the outputs of what was skipped in it; their readers are skipped along.
+        absent = Absent.SKIP
     return Output(node.path, key, path, absent)
+
+
+def depends_on_branch(node: NodeDraft, scope: ScopeDraft) -> bool:
+    """Whether a node inside `scope` lies in a branch there, which may not be taken."""
+    at: NodeDraft | None = node
+    while at is not None and at.scope is not scope:
+        at = at.scope.holder
+        if at is not None and at.when is not None:
+            return True
+    return False

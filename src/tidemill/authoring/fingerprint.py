@@ -160,7 +160,8 @@ class _Walk:
         skip: set[str] = frozenset(),  # type: ignore[assignment]
     ) -> None:
         for chain in names.chains:
-            if chain[0] in scope and chain[0] not in skip:
+            # `__file__` and its like say where the code lies, not what it does.
+            if chain[0] in scope and chain[0] not in skip and not chain[0].startswith("__"):
                 self._follow(chain, module, scope)
         for imported in names.imports:
             found = sys.modules.get(imported)
@@ -228,11 +229,11 @@ def _imported_from(
 
 
 def _unwrapped(found: Any) -> Any:
-    """A task or pipeline stands for its function, a partial or decorated function for what it wraps too."""
-    inner = found
-    if not isinstance(found, type | types.ModuleType | types.FunctionType):
-        inner = getattr(found, "function", found) if _is_definition(found) else found
-    return inner
+    """A task or pipeline stands for its function, and so does a decorated one: its decorators are read in its text."""
+    if isinstance(found, type | types.ModuleType):
+        return found
+    inner = getattr(found, "function", found) if _is_definition(found) else found
+    return inspect.unwrap(inner) if callable(inner) else inner
 
 
 def _is_definition(found: Any) -> bool:
@@ -240,7 +241,9 @@ def _is_definition(found: Any) -> bool:
 
 
 def _is_written(function: types.FunctionType) -> bool:
-    return is_own(function.__code__.co_filename) or not module_file(function.__module__)
+    """Whether it is the user's own; one made by `exec` in a module of theirs is too, though it cannot be read."""
+    file = module_file(function.__module__)
+    return is_own(function.__code__.co_filename) or not file or is_own(file)
 
 
 def _value_text(value: Any) -> str | None:

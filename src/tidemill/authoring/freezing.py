@@ -99,6 +99,8 @@ def order_the_end(scope: ScopeDraft) -> None:
 
     What a teardown is told to come after replaces what follows its setups: then only its author knows who uses them.
     """
+    if not any(node.setups or node.at_end for node in scope.nodes):
+        return
     ups = {id(node): _ups_within(node, scope) for node in scope.nodes}
     for node in scope.nodes:
         if not node.setups or node.options.after:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -17,7 +16,7 @@ E = TypeVar("E", bound=Enum)
 
 _RESOURCES = ("cpu", "disk", "gpu", "memory")
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?", re.IGNORECASE)
-_EVERYTHING = ("builtins.BaseException",)
+_EVERYTHING = ("BaseException",)
 
 
 class Wrong(ValueError):
@@ -134,15 +133,13 @@ def as_bytes(text: str) -> int:
 
 
 def as_exceptions(value: Any) -> tuple[str, ...]:
-    """Qualified names of exception classes; names are taken as they are, those of built-in classes may be short."""
+    """Names of exception classes as a worker tells them: qualified, those of built-in classes bare."""
     names = []
     for item in as_list(value):
         if isinstance(item, type) and issubclass(item, BaseException):
-            names.append(class_name(item))
-        elif isinstance(item, str) and "." in item:
-            names.append(item)
-        elif isinstance(item, str) and hasattr(builtins, item):
-            names.append(f"builtins.{item}")
+            names.append(class_name(item).removeprefix("builtins."))
+        elif isinstance(item, str) and all(part.isidentifier() for part in item.split(".")):
+            names.append(item.removeprefix("builtins."))
         else:
             raise Wrong(f"{item!r} is not an exception class", "give the class, or its name as 'module.Class'")
     if not names:

@@ -30,7 +30,7 @@ from tidemill.core.graph import Cache, HookEvent, OnLost, PreviousRun, Retry, Ro
 from tidemill.core.joins import Join
 from tidemill.core.problems import Problem, ProblemsFound
 
-Seconds: TypeAlias = float | timedelta
+Seconds: TypeAlias = float | timedelta | str
 Hooks: TypeAlias = Callable[..., Any] | Sequence[Callable[..., Any]]
 Exceptions: TypeAlias = type[BaseException] | str | Sequence[type[BaseException] | str]
 
@@ -39,7 +39,7 @@ _ON_LOST = OnLost()
 
 
 class TaskOptions(TypedDict, total=False):
-    """What `@task(...)` and `.options(...)` take. Durations are seconds or a timedelta."""
+    """What `@task(...)` and `.options(...)` take. Durations are seconds, a timedelta, or text such as "1h30m"."""
 
     name: str
     description: str
@@ -53,7 +53,7 @@ class TaskOptions(TypedDict, total=False):
     retry_on: Exceptions
     do_not_retry_on: Exceptions
     timeout: Seconds
-    cache: bool | float | timedelta
+    cache: bool | Seconds
     cache_ignore: Sequence[str]
     cache_parts: Mapping[str, Any]
     acts: bool

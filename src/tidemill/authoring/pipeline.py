@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
-from tidemill.authoring.drafts import Gives, Recorder, ScopeDraft, current
+from tidemill.authoring.drafts import Gives, Recorder, ScopeDraft, current, depends_on_branch
 from tidemill.authoring.furnishing import furnish
 from tidemill.authoring.matching import bind_arguments, bind_value, match_arguments, plain_value
 from tidemill.authoring.option_values import Wrong, as_choice, as_names, as_seconds, as_text, as_whole
@@ -17,8 +18,8 @@ from tidemill.authoring.options import NO_OPTIONS, Options, Seconds, TaskOptions
 from tidemill.authoring.origins import NodeOrigin, OutputOrigin, ParamOrigin
 from tidemill.authoring.place import here, show, source_of
 from tidemill.authoring.references import Signature, signature_of
-from tidemill.authoring.traced import Traced, origin_of
-from tidemill.core.bindings import RESULT, Binding
+from tidemill.authoring.traced import Traced, node_of, origin_of
+from tidemill.core.bindings import RESULT, Absent, Binding, FirstOf, Output
 from tidemill.core.errors import DefinitionError, did_you_mean
 from tidemill.core.graph import Each, Outcome, Returns, Source
 from tidemill.core.hints import is_named_tuple
@@ -242,9 +243,23 @@ def give_outputs(recorder: Recorder, called: PipelineDefinition[..., Any], scope
         title = f"what {called.title} returns" + (f" as {key!r}" if key != RESULT else "")
         binding = bind_value(recorder, title, value, (ANY, Any), place)
         if binding is not None:
-            outputs[key] = binding
+            outputs[key] = _if_any(scope, key, value, binding)
     scope.outputs.update(outputs)
     return Gives(returns, {key: _type_of(values[key]) for key in outputs}, unpackable)
+
+
+def _if_any(scope: ScopeDraft, key: str, value: Any, binding: Binding) -> Binding:
+    """The binding of an output that is left out, and is no failure, when what gives it was skipped."""
+    if isinstance(binding, FirstOf):
+        scope.maybe.add(key)
+    if not isinstance(binding, Output) or binding.absent is not Absent.FAIL:
+        return binding
+    node = node_of(value, "return")
+    if depends_on_branch(node, scope):
+        scope.maybe.add(key)
+    elif binding.path:
+        return binding
+    return replace(binding, absent=Absent.OMIT)
 
 
 def _parts(returned: Any) -> tuple[Returns, dict[str, Any], bool]:

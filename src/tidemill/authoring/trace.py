@@ -45,7 +45,7 @@ def trace_with_calls(definition: PipelineDefinition[..., Any]) -> tuple[Pipeline
             run_function(recorder, definition, root)
     except TidemillError as error:
         recorder.caught(error, place)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         recorder.problems.append(_users_own(definition, error))
     functions, code = ({}, {}) if recorder.problems else _fingerprints(recorder)
     if recorder.problems:
@@ -66,7 +66,7 @@ def trace_with_calls(definition: PipelineDefinition[..., Any]) -> tuple[Pipeline
     return pipeline, recorder.called
 
 
-def _users_own(definition: PipelineDefinition[..., Any], error: Exception) -> Problem:
+def _users_own(definition: PipelineDefinition[..., Any], error: BaseException) -> Problem:
     """What the pipeline function itself raised, at the last line of the user's code that led there."""
     ours = __file__.rpartition("authoring")[0]
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]

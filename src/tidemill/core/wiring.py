@@ -226,6 +226,12 @@ class Wiring:
                 for up, soft in waits(read):
                     yield Edge(up, path, self.shared(up, path), setup=self._is_setup(up), soft=soft)
 
+        if isinstance(node.body, Sub):
+            # A scope may give out what lies outside of it; what lies inside is done by the time the scope is.
+            for binding in node.body.scope.outputs.values():
+                for up, soft in waits(binding):
+                    yield Edge(up, path, self.shared(up, path), setup=self._is_setup(up), soft=soft)
+
     def _is_setup(self, path: str) -> bool:
         site = self.sites.get(path)
         return site is not None and site.node.role is Role.SETUP

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from tidemill.core.instances import Key, instance_from
 from tidemill.core.records import Artifact
 from tidemill.core.values import digest, references
-from tidemill.engine.held import Held
 from tidemill.planning.explain import differences
 from tidemill.planning.facts import CacheHit, CacheMiss
 from tidemill.storage.metadata import artifacts, cache
@@ -23,16 +22,22 @@ class Verifier(Protocol):
 
 
 def look_up(
-    database: Database, held: Held, key: Key, parts: Mapping[str, Any], verify: Verifier, now: datetime
+    database: Database,
+    team: str,
+    pipeline: str,
+    key: Key,
+    parts: Mapping[str, Any],
+    verify: Verifier,
+    now: datetime,
 ) -> tuple[CacheHit | CacheMiss, dict[str, Artifact]]:
     """The answer, and the artifacts that a hit brings along."""
     with database.read() as connection:
-        entry = cache.get(connection, held.team, digest(parts), now)
+        entry = cache.get(connection, team, digest(parts), now)
         if entry is None:
-            latest = cache.latest_for(connection, held.team, held.run.pipeline, key.path)
+            latest = cache.latest_for(connection, team, pipeline, key.path)
             return CacheMiss(differences(latest.parts, parts) if latest else "it has not run before"), {}
         ids = list({ref.id for value in entry.outputs.values() for ref in references(value)})
-        found = artifacts.get_many(connection, held.team, ids)
+        found = artifacts.get_many(connection, team, ids)
     for id in ids:
         problem = verify(found[id]) if id in found else "its record is gone"
         if problem:

@@ -276,7 +276,9 @@ class Engine:
                 case SetTimer(at=at, key=key, kind=kind):
                     heapq.heappush(self._timers, (at, next(self._order), held.run.id, TimerFired(key, kind)))
                 case LookUp(key=key, parts=parts):
-                    found, brought = look_up(self._database, held, key, parts, self._verify, now)
+                    found, brought = look_up(
+                        self._database, held.team, held.run.pipeline, key, parts, self._verify, now
+                    )
                     held.progress.artifacts.update(brought)
                     self._send(held, CacheAnswered(key, found))
                 case _:

@@ -21,11 +21,17 @@ def skipped_by(wiring: Wiring, site: Site, steer: Steer) -> set[str]:
     skipped = {_resolve(wiring, site, name) for name in steer.skip}
     if steer.follow is not None:
         followed = [_resolve(wiring, site, name) for name in steer.follow]
-        skipped |= direct - wiring.reachable(followed)
+        led_to = set(followed).union(*(wiring.downstream(path) for path in followed))
+        skipped |= {path for path in direct if not _reached(path, led_to)}
     if steer.transitive:
         skipped = wiring.reachable(sorted(skipped))
         skipped = {path for path in skipped if wiring.site(path).node.role is not Role.TEARDOWN}
     return skipped
+
+
+def _reached(path: str, led_to: set[str]) -> bool:
+    """Whether the followed branch leads to a node, or to something inside it."""
+    return path in led_to or any(other.startswith(path + "/") for other in led_to)
 
 
 def _resolve(wiring: Wiring, site: Site, name: str) -> str:

@@ -10,6 +10,7 @@ import os
 import selectors
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -68,20 +69,27 @@ class ProcessLoop:
         self._ring.setblocking(False)
         self._selector.register(self._alarm, selectors.EVENT_READ, self._take_orders)
         self._closing = False
+        self._over = ""
+        self._lock = threading.Lock()
 
     def post(self, order: Callable[[ProcessLoop], None]) -> None:
-        """Have `order` done in the loop's thread, soon."""
-        self._orders.append(order)
-        with contextlib.suppress(OSError):
-            # A full buffer rings as well, and a closed one has nobody left to hear.
-            self._ring.send(b"!")
+        """Have `order` done in the loop's thread, soon; after its end, at once and to no effect."""
+        with self._lock:
+            if not self._over:
+                self._orders.append(order)
+                with contextlib.suppress(BlockingIOError):
+                    # A full buffer rings as well.
+                    self._ring.send(b"!")
+                return
+        order(self)
 
     def run(self) -> None:
         why = "the executor was closed"
         try:
             while not self._closing:
                 for key, mask in self._selector.select(self._next_due()):
-                    current = self._selector.get_map().get(key.fileobj)
+                    # An event of this turn may be about something that an earlier one has closed.
+                    current = self._selector.get_map().get(key.fd)
                     if current is not None and current.data is key.data:
                         self._handle(key, mask)
                 self._keep_time()
@@ -115,6 +123,9 @@ class ProcessLoop:
     # --- orders from the engine ---------------------------------------------------------------------------------------
 
     def start(self, ticket: Ticket) -> None:
+        if self._over:
+            self._inbox(never_started(ticket.attempt, self._over))
+            return
         if isinstance(ticket.work, RunCommand):
             cause = Cause(CauseKind.REFUSED, f"the image {ticket.work.image} needs an executor that runs containers")
             self._inbox(Report(ticket.attempt, AttemptState.FAILED, cause=cause))
@@ -447,6 +458,9 @@ class ProcessLoop:
             cause = attempt.stopped or Cause(CauseKind.CANCELLED, why)
             self._inbox(attempt.report or Gone(attempt.id, cause, timed_out=attempt.timed_out))
         self._attempts.clear()
-        self._selector.close()
-        self._alarm.close()
-        self._ring.close()
+        with self._lock:
+            self._over = why
+            for source in (self._selector, self._alarm, self._ring):
+                source.close()
+        while self._orders:
+            self._orders.popleft()(self)

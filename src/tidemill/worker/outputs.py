@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +91,12 @@ class Outputs:
             value = unboxed(dataclasses.asdict(value))
         elif hasattr(value, "_asdict"):
             value = unboxed(value._asdict())
-        wrong = (
-            value
-            if not isinstance(value, Mapping)
-            else next((item for item in value.values() if not _number(item)), None)
-        )
-        if not isinstance(value, Mapping) or wrong is not None:
+        wrong = [item for item in value.values() if not _number(item)] if isinstance(value, Mapping) else [value]
+        if wrong:
             raise Fault(
                 CauseKind.DATA,
                 f"output {key!r} is declared as Metrics, so a mapping of names to numbers is expected; "
-                f"a {type_name(type(wrong))} was found",
+                f"a {type_name(type(wrong[0]))} was found",
             )
         numbers = {str(name): number for name, number in value.items()}
         return numbers, (Artifact(id=self._next(), type=METRICS, metadata=numbers),)
@@ -143,7 +138,7 @@ def _small(value: Any) -> tuple[Any] | None:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, Real)
+    return isinstance(value, int | float)
 
 
 def _split(returned: Any, returns: Returns, specs: Mapping[str, OutputSpec]) -> dict[str, Any]:

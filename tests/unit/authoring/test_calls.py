@@ -257,7 +257,7 @@ def test_all_options_reach_the_header() -> None:
         retry_jitter=0.5,
         retry_on=(ConnectionError, "requests.Timeout"),
         do_not_retry_on="ValueError",
-        timeout="1h30m",  # type: ignore[typeddict-item]
+        timeout="1h30m",
         cache=timedelta(days=1),
         cache_ignore=["limit"],
         cache_parts={"release": 7},
@@ -288,9 +288,9 @@ def test_all_options_reach_the_header() -> None:
         cap=60,
         jitter=0.5,
         rules=(
-            RetryRule(("builtins.ValueError",), retry=False),
-            RetryRule(("builtins.ConnectionError", "requests.Timeout")),
-            RetryRule(("builtins.BaseException",), retry=False),
+            RetryRule(("ValueError",), retry=False),
+            RetryRule(("ConnectionError", "requests.Timeout")),
+            RetryRule(("BaseException",), retry=False),
         ),
     )
     assert node.timeout == 5400
@@ -339,7 +339,7 @@ def test_limits_and_resources_may_be_read_from_outputs() -> None:
         ({"retry_delay": 3}, "'retry_delay' has no effect without 'retries'", "add retries=3"),
         ({"retries": 1, "retry_delay": -1}, "-1 is less than 0", ""),
         ({"retries": 1, "retry_jitter": 3}, "jitter of 3", "from 0 to 1"),
-        ({"retries": 1, "retry_on": "Timeout"}, "'Timeout' is not an exception class", "module.Class"),
+        ({"retries": 1, "retry_on": "Time out"}, "'Time out' is not an exception class", "module.Class"),
         ({"retries": 1, "retry_on": int}, "is not an exception class", ""),
         ({"timeout": 0}, "0 is not a duration above zero", ""),
         ({"timeout": "soon"}, "'soon' is not a duration", ""),
@@ -469,6 +469,10 @@ def _raises() -> None:
     {}["missing"]
 
 
+def _exits() -> None:
+    raise SystemExit(3)
+
+
 def _run_info() -> None:
     use(a=run_info.runid)
 
@@ -490,6 +494,7 @@ def _run_info() -> None:
         (_bad_codec, "definition", "names 'reslut'", "did you mean 'result'?"),
         (_ignores_unknown, "bad-option", "unknown parameter 'pth'", "did you mean 'path'?"),
         (_raises, "trace-failed", "raised KeyError: 'missing'", "belongs into a task"),
+        (_exits, "trace-failed", "raised SystemExit: 3", "belongs into a task"),
         (_run_info, "definition", "run_info has no 'runid'", "did you mean 'run_id'?"),
     ],
 )

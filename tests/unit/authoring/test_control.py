@@ -295,13 +295,12 @@ def test_wrong_branches_are_told(function: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("do", "remedy"),
     [
-        (lambda x: 1 if x > 3 else 2, "& | ~"),
+        (lambda x: 1 if x else 2, "& | ~"),
         (lambda x: x and 1, "& | ~"),
         (lambda x: not x, "& | ~"),
-        (lambda x: 0 < x < 3, "& | ~"),
+        (lambda x: x or 1, "& | ~"),
         (lambda x: list(x), "each(task, over={...})"),
         (lambda x: [*x], "-> tuple[A, B]"),
-        (lambda x: dict(x), "each("),
         (len, "length(x)"),
         (lambda x: 1 in x, "contains(x, item)"),
         (lambda x: f"{x}", "template("),
@@ -412,12 +411,12 @@ def test_a_map_over_a_pipeline_holds_maps() -> None:
         use(all=results)
 
     graph = graph_of(example)
-    nodes = dict((node.id, node) for node in graph.root.nodes)
+    nodes = {node.id: node for node in graph.root.nodes}
     sub = nodes["inner"]
     assert sub.inputs == {"rows": Output("load"), "depth": Item("depth")}
     assert isinstance(sub.body, Sub)
     assert sub.body.scope.inputs == (Parameter("rows", Type("Dataset")), Parameter("depth", Type("int"), 3))
-    assert sub.body.scope.outputs == {"result": Output("inner/step")}
+    assert sub.body.scope.outputs == {"result": Output("inner/step", absent=Absent.OMIT)}
     assert sub.labels["description"] == "One candidate."
     by_path = nodes_of(example)
     assert by_path["inner/fit"].inputs == {
@@ -521,7 +520,7 @@ def test_wrong_maps_are_told(function: Any, message: str, remedy: str) -> None:
     assert "test_control.py:" in problem.place
 
 
-# --- sub-pipelines, groups, blocks ------------------------------------------------------------------------------------------
+# --- sub-pipelines, groups, blocks ------------------------------------------------------------------------------------
 
 
 @pipeline(tags=["part"], outcome="leaves")
@@ -533,6 +532,14 @@ def parts(path: str) -> Pair:
 @pipeline
 def nothing(path: str) -> None:
     load(path)
+
+
+@pipeline
+def perhaps(n: int) -> dict[str, Any]:
+    rows = load("a")
+    with when(n > 2):
+        model = fit()
+    return {"model": model, "weights": model.weights, "first": first_of(model, rows), "inside": rows.x}
 
 
 @pipeline
@@ -552,23 +559,23 @@ def test_a_pipeline_in_a_pipeline_is_one_node() -> None:
     nodes = {node.id: node for node in graph.root.nodes}
     body = nodes["parts"].body
     assert isinstance(body, Sub)
-    assert body.scope.outputs == {"model": Output("parts/fit"), "rows": Const(5)}
+    assert body.scope.outputs == {"model": Output("parts/fit", absent=Absent.OMIT), "rows": Const(5)}
     assert body.scope.outcome is Outcome.LEAVES
     assert nodes["parts"].labels["tags"] == ["part"]
     assert nodes["nothing"].retry == Retry(2)
     assert nodes["nothing"].timeout == 5
     assert nodes["step"].after == (After("nothing"),)
-    assert nodes["step"].inputs == {"x": Output("parts", "model")}
+    assert nodes["step"].inputs == {"x": Output("parts", "model", absent=Absent.SKIP)}
     assert graph.root.outputs == {
-        "0": Output("parts", "model"),
-        "1": Output("parts", "rows"),
+        "0": Output("parts", "model", absent=Absent.SKIP),
+        "1": Output("parts", "rows", absent=Absent.SKIP),
         "2": Output("named", "list", (1,)),
     }
     inside = nodes["named"].body
     assert isinstance(inside, Sub)
     assert inside.scope.outputs == {
-        "model": Output("named/parts", "model"),
-        "list": ListOf((Output("named/parts", "rows"), Param("path", "named"))),
+        "model": Output("named/parts", "model", absent=Absent.SKIP),
+        "list": ListOf((Output("named/parts", "rows", absent=Absent.SKIP), Param("path", "named"))),
     }
 
 
@@ -611,27 +618,52 @@ def test_a_retried_block_gives_its_values_when_it_is_done() -> None:
                 scores = each(score, over={"depth": [1, 2]}, model=model)
                 pair = fit_pair(1)
             use(model=model)
-        use(again=model.weights, scores=scores, rows=pair.rows, last=model)
+        use(again=model.weights, scores=scores, loss=scores.loss, rows=pair.rows, last=model)
 
     nodes = nodes_of(example)
     assert nodes["outer"].retry == Retry(2)
     assert nodes["outer"].timeout == 60
-    assert nodes["outer/use"].inputs == {"model": Output("outer/inner", "fit.result")}
+    assert nodes["outer/use"].inputs == {"model": Output("outer/inner", "fit.result", absent=Absent.SKIP)}
     assert nodes["use"].inputs == {
-        "again": Output("outer", "inner.fit.result", ("weights",)),
-        "scores": Output("outer", "inner.score.result"),
-        "rows": Output("outer", "inner.fit_pair.rows"),
-        "last": Output("outer", "inner.fit.result"),
+        "again": Output("outer", "fit.result", ("weights",)),
+        "scores": Output("outer", "score.result", absent=Absent.SKIP),
+        "loss": Output("outer", "score.result.loss", absent=Absent.SKIP),
+        "rows": Output("outer", "fit_pair.rows", absent=Absent.SKIP),
+        "last": Output("outer", "fit.result", absent=Absent.SKIP),
     }
     outer, innermost = nodes["outer"].scope, nodes["outer/inner"].scope
     assert outer is not None
     assert innermost is not None
-    assert outer.outputs["inner.score.result"] == Output("outer/inner", "score.result")
+    assert outer.outputs["score.result"] == Output("outer/inner", "score.result", absent=Absent.OMIT)
     assert innermost.outputs == {
-        "fit.result": Output("outer/inner/fit"),
+        "fit.result": Output("outer/inner/fit", absent=Absent.OMIT),
         "score.result": Collect("outer/inner/score"),
-        "fit_pair.rows": Output("outer/inner/fit_pair", "rows"),
+        "score.result.loss": Collect("outer/inner/score", path=("loss",)),
+        "fit_pair.rows": Output("outer/inner/fit_pair", "rows", absent=Absent.OMIT),
     }
+
+
+def test_what_a_branch_may_leave_out_is_no_failure_of_its_pipeline() -> None:
+    def example() -> Any:
+        chosen = perhaps(3)
+        use(a=chosen.model.weights, b=chosen.model, c=chosen.first.x)
+        return chosen.model
+
+    graph = graph_of(example)
+    sub, user = graph.root.nodes
+    assert sub.scope is not None
+    assert sub.scope.outputs == {
+        "model": Output("perhaps/when_1/fit", absent=Absent.OMIT),
+        "weights": Output("perhaps/when_1/fit", path=("weights",), absent=Absent.OMIT),
+        "first": FirstOf((Output("perhaps/when_1/fit"), Output("perhaps/load")), Absent.SKIP),
+        "inside": Output("perhaps/load", path=("x",)),
+    }
+    assert user.inputs == {
+        "a": Output("perhaps", "model", ("weights",), Absent.SKIP),
+        "b": Output("perhaps", "model", absent=Absent.SKIP),
+        "c": Output("perhaps", "first", ("x",), Absent.SKIP),
+    }
+    assert graph.root.outputs == {"result": Output("perhaps", "model", absent=Absent.SKIP)}
 
 
 # --- order, ends, waits -----------------------------------------------------------------------------------------------

@@ -932,13 +932,37 @@ BAD: list[Case] = [
     ),
     (
         "type_of_time",
-        pipeline(wait("w", UntilTime(Const("tomorrow")))),
+        pipeline(wait("w", UntilTime(Const([1])))),
         [
             Problem(
                 "wrong-type",
                 "w",
-                "the time of node 'w': 'tomorrow' is not datetime | timedelta",
-                "bind a value of type datetime | timedelta, or change the annotation",
+                "the time of node 'w': [1] is not datetime | timedelta | float | str",
+                "bind a value of type datetime | timedelta | float | str, or change the annotation",
+            )
+        ],
+    ),
+    (
+        "time_that_is_none",
+        pipeline(wait("w", UntilTime(Const("tomorrow")), line=2)),
+        [
+            Problem(
+                "bad-time",
+                "flow.py:2",
+                "the time that the wait 'w' waits for, 'tomorrow', is no time",
+                "use a datetime with a zone, its ISO text, a timedelta or a number of seconds",
+            )
+        ],
+    ),
+    (
+        "time_without_zone",
+        pipeline(wait("w", UntilTime(Const("2026-01-02 03:04")))),
+        [
+            Problem(
+                "bad-time",
+                "w",
+                "the time that the wait 'w' waits for, 2026-01-02T03:04:00, has no time zone",
+                "use a datetime with a zone, its ISO text, a timedelta or a number of seconds",
             )
         ],
     ),

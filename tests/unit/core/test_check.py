@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -30,12 +31,12 @@ from tests.unit.core.graphs import (
     teardown,
     wait,
 )
-from tidemill.core.bindings import Collect, Const, FirstOf, Index, Item, Output, Param, Status
+from tidemill.core.bindings import Collect, Const, FirstOf, Index, Item, Output, Param, RunField, RunInfo, Status
 from tidemill.core.check import RULES, Rule, check, ensure
 from tidemill.core.checks.conditions import UNKNOWN, binary_kinds, unary_kinds
 from tidemill.core.checks.survey import survey
 from tidemill.core.expressions import Binary, ExpressionError, Fn, Op, Read, Unary, evaluate
-from tidemill.core.graph import Each, Over, Pipeline, Retry, UntilApproval
+from tidemill.core.graph import Each, Over, Pipeline, Retry, UntilApproval, UntilTime
 from tidemill.core.joins import Join
 from tidemill.core.problems import Problem, ProblemsFound
 from tidemill.core.types import Parameter
@@ -148,6 +149,12 @@ SOUND = {
         call("work"), call("end", inputs={"how": Status("work")}, join=Join.ALL_DONE, counts_for_outcome=False)
     ),
     "a scope that is retried": pipeline(sub("s", call("a"), retry=Retry(3, 1.0, 2.0, 60.0, 0.1))),
+    "waits for a time": pipeline(
+        wait("a", UntilTime(Const(90))),
+        wait("b", UntilTime(Const("2026-01-02T03:04Z"))),
+        wait("c", UntilTime(Const(timedelta(hours=1)))),
+        wait("d", UntilTime(RunInfo(RunField.INTERVAL_END))),
+    ),
     "an approval": pipeline(wait("ok", UntilApproval(Const("go?")), 3600.0), call("a", inputs={"by": out("ok")})),
 }
 

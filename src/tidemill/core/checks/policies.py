@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 
 from tidemill.core.bindings import Const
 from tidemill.core.checks.spots import Spot
 from tidemill.core.checks.survey import Survey
 from tidemill.core.checks.words import show_value
 from tidemill.core.errors import did_you_mean
-from tidemill.core.graph import Call, Container, Import, Retry, Sub, UntilTrue, Wait
+from tidemill.core.graph import Call, Container, Import, Retry, Sub, UntilTime, UntilTrue, Wait
 from tidemill.core.problems import Problem
+from tidemill.core.values import Value
 
 HIGHEST_PRIORITY = 1000
 
@@ -43,12 +45,29 @@ def waits_make_sense(survey: Survey) -> Iterator[Problem]:
         if not _positive(body.deadline):
             message = f"the deadline of the wait {spot.path!r} is {show_value(body.deadline)}"
             yield survey.problem("bad-deadline", spot, message, f"{remedy}, or leave it out")
+        if isinstance(body.until, UntilTime) and isinstance(body.until.time, Const):
+            trouble = _unclear_time(body.until.time.value)
+            if trouble:
+                message = f"the time that the wait {spot.path!r} waits for, {trouble}"
+                remedy_for_time = "use a datetime with a zone, its ISO text, a timedelta or a number of seconds"
+                yield survey.problem("bad-time", spot, message, remedy_for_time)
         if isinstance(body.until, UntilTrue) and not _positive(body.until.interval):
             message = f"the wait {spot.path!r} polls every {show_value(body.until.interval)} seconds"
             yield survey.problem("bad-interval", spot, message, remedy)
         if spot.node.retry is not None:
             message = f"the wait {spot.path!r} has a retry policy"
             yield survey.problem("wait-with-retry", spot, message, "give it a deadline, or retry the scope around it")
+
+
+def _unclear_time(time: Value) -> str:
+    if isinstance(time, str):
+        try:
+            time = datetime.fromisoformat(time)
+        except ValueError:
+            return f"{show_value(time)}, is no time"
+    if isinstance(time, datetime) and time.tzinfo is None:
+        return f"{time.isoformat()}, has no time zone"
+    return ""
 
 
 def retries_make_sense(survey: Survey) -> Iterator[Problem]:

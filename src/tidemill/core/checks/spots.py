@@ -23,7 +23,7 @@ from tidemill.core.graph import (
 from tidemill.core.types import Type
 
 _TEXT = Type("union", (Type("str"), Type("path")))
-_MOMENT = Type("union", (Type("datetime"), Type("timedelta")))
+_MOMENT = Type("union", (Type("datetime"), Type("timedelta"), Type("float"), Type("str")))
 
 
 @dataclass(slots=True, eq=False)

@@ -55,6 +55,6 @@ def fold_run(rows: Dataset, fold: int, deep: bool) -> Model:
 
 
 @pipeline
-def cross_validate(data: str, folds: int = 3, deep: bool = True) -> str:
+def cross_validate(data: Dataset, folds: int = 3, deep: bool = True) -> str:
     models = each(fold_run, over={"fold": plan(folds)}, rows=data, deep=deep)
     return report(models)
