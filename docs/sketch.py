@@ -43,8 +43,8 @@ def each(name, items, retries=0, **given):
 
 
 def step(node, rows):
-    """rows: {(node, index): (state, tries, value)}; index -1 is the node itself. -> ("expand", n) | ("end", state, value)
-    | ("start", index, inputs) moves, none if there is nothing to do."""
+    """rows: {(node, index): (state, tries, value)}, index -1 is the node itself. Gives the moves that are due:
+    ("end", node, state, value) or ("start", node, index, inputs)."""
     ups = [how[1] for how in node.inputs.values() if how[0] == "output"] + ([node.each] if node.each else [])
     ends = [rows.get((up, -1), ("pending", 0, None)) for up in ups]
     if (node.id, -1) in rows and rows[node.id, -1][0] != "running":

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         when,
         zipped,
     )
+    from tidemill.worker.context import current
 
 __all__ = [
     "Dataset",
@@ -54,6 +55,7 @@ __all__ = [
     "artifact",
     "at_end",
     "contains",
+    "current",
     "each",
     "elif_",
     "first_of",
@@ -78,11 +80,15 @@ __all__ = [
     "zipped",
 ]
 
+# What a running task asks for is part of the worker; everything else is for writing pipelines.
+_ELSEWHERE = {"current": "tidemill.worker.context"}
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module("tidemill.authoring"), name)
+    home = _ELSEWHERE.get(name, "tidemill.authoring")
+    value: object = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import exc, make_url, text
 
 from tests.contract.metadata_records import NOW, TEAM
 from tidemill.core import crash
@@ -24,6 +24,7 @@ from tidemill.storage.metadata.errors import (
     DatabaseFull,
     DatabaseReadOnly,
     DatabaseUnavailable,
+    explained,
 )
 
 OPEN_AND_CRASH = """
@@ -324,3 +325,32 @@ def _terminate(database: Database, victim: object) -> None:
 @pytest.mark.parametrize("url", ["postgresql://ann:s3cret@host/db", "postgres://ann:s3cret@host/db?password=s3cret"])
 def test_a_password_is_not_shown(url: str) -> None:
     assert "s3cret" not in connecting.shown(connecting.parsed(url))
+
+
+def test_a_password_in_the_words_of_the_driver_is_blotted_out() -> None:
+    said = sqlite3.OperationalError("cannot log in with s3cret or 0ther\nDETAIL: top-secret")
+    url = connecting.parsed("postgresql://ann:s3cret@host/db?password=0ther")
+    error = explained(exc.OperationalError("SELECT 1", {"x": "top-secret"}, said), "here", connecting.secrets_of(url))
+    assert error.message.endswith("cannot log in with *** or ***")
+    assert isinstance(error, DatabaseUnavailable)
+
+
+class BusyTwice(sqlite3.Connection):
+    """A file whose journal another process is switching: SQLite says "locked" at once, without its usual wait."""
+
+    refusals = 2
+
+    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+        if "journal_mode" in sql and self.refusals:
+            self.refusals -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().execute(sql, *arguments)
+
+
+def test_switching_the_journal_waits_for_others_that_do_the_same(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "x.db", factory=BusyTwice)
+    connecting._use_write_ahead_log(connection)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()

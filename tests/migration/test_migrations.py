@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,20 @@ def test_tables_of_somebody_else_are_left_alone(url: str, engines: Engines) -> N
         connection.execute(text("DROP TABLE runs"))
     # Another tool's version table alone does no harm.
     Database.open(url).close()
+
+
+@pytest.mark.postgres
+def test_whoever_opens_second_waits_and_finds_the_work_done(postgres_database: str) -> None:
+    engines = connected(parsed(postgres_database))
+    with ThreadPoolExecutor() as threads, engines.writing.connect() as connection, connection.begin() as transaction:
+        schema.lock(connection)
+        schema.create(connection, "")
+        second = threads.submit(Database.open, postgres_database)
+        while not second.done() and not connection.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).all():
+            pass
+        transaction.commit()
+        second.result().close()
+    engines.writing.dispose()
 
 
 @pytest.mark.postgres

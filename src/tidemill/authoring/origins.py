@@ -219,9 +219,32 @@ class RunFacts:
         return [field.value for field in RunField]
 
 
+@dataclass(frozen=True, slots=True)
+class StatusOrigin:
+    """How a node ended: `state`, and `error` with `kind` and `message` (null if it succeeded)."""
+
+    node: NodeDraft
+    path: Path = ()
+
+    def name(self) -> str:
+        return f"the status of {self.node.path!r}{_dotted(self.path)}"
+
+    def items(self) -> Sequence[Origin] | None:
+        return None
+
+    def bind(self, at: ScopeDraft) -> Binding:
+        return Status(self.node.path, self.path)
+
+    def item(self, key: str | int, attribute: bool) -> Origin:
+        known = ("kind", "message") if self.path == ("error",) else () if self.path else ("state", "error")
+        if key not in known:
+            fail(f"{self.name()} has no {key!r}", did_you_mean(str(key), known))
+        return replace(self, path=(*self.path, key))
+
+
 def status_binding(node: NodeDraft) -> Traced:
     """How a node ended, as a value."""
-    return Traced(FixedOrigin(lambda at: Status(node.path), f"the status of {node.path!r}", node))
+    return Traced(StatusOrigin(node))
 
 
 def template_binding(parts: Sequence[Any]) -> Traced:

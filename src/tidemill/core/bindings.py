@@ -127,9 +127,10 @@ class FirstOf:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a node ended: {"state": text, "error": {"kind", "message"} or null}."""
+    """How a node ended: {"state": text, "error": {"kind", "message"} or null}, or what lies at `path` inside that."""
 
     node: str
+    path: Path = ()
 
 
 @dataclass(frozen=True, slots=True)

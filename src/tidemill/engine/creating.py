@@ -79,6 +79,8 @@ def _take_over(flow: Flow, unit: Unit, parent: Unit) -> None:
         unit.attempt = attempt
         unit.pushed = dict(flow.progress.pushes.get(attempt.id, {}))
         flow.progress.attempts[attempt.id] = unit
+    if unit.state in (TaskState.RETRYING, TaskState.SUSPENDED):
+        flow.progress.sleeping.add(unit.key)
     flow.set_timers(unit)
     flow.touch(unit)
 

@@ -70,6 +70,7 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
             _timer(flow, key, kind)
         case CacheAnswered(key=key, answer=answer):
             unit = progress.units.get(key)
+            progress.asking.discard(key)
             if unit is not None and unit.state is TaskState.PENDING:
                 unit.answer = answer
                 flow.touch(unit)
@@ -88,6 +89,8 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
                 message = f"cancelled by {actor}" + (f": {reason}" if reason else "")
                 cancel_run(flow, Cause(CauseKind.CANCELLED, message, by=actor))
     _settle(flow)
+    while progress.state is not RunState.QUEUED and progress.stuck:
+        _give_up(flow)
     return flow.moves
 
 
@@ -102,6 +105,17 @@ def _settle(flow: Flow) -> None:
         elif unit.state is TaskState.RUNNING and unit.kind is TaskKind.SCOPE:
             fill_scope(flow, unit)
             finish_scope(flow, unit)
+
+
+def _give_up(flow: Flow) -> None:
+    """What is pending waits for what cannot end any more: a defect of a graph must not hold a run for ever."""
+    progress = flow.progress
+    pending = [unit for unit in progress.units.values() if unit.state is TaskState.PENDING]
+    cause = Cause(CauseKind.UPSTREAM, "it waits for something that can no longer end")
+    for unit in pending or [unit for unit in progress.units.values() if not unit.state.final and unit.key != ROOT]:
+        if not unit.state.final:
+            end(flow, unit, TaskState.UPSTREAM_FAILED, cause)
+    _settle(flow)
 
 
 def _begin(flow: Flow) -> None:

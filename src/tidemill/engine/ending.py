@@ -22,6 +22,7 @@ def end(flow: Flow, unit: Unit, state: TaskState, cause: Cause | None = None, ma
     unit.execute = unit.answer = unit.sources = unit.pushed = None
     progress.ready.discard(unit.key)
     progress.waiting.discard(unit.key)
+    progress.asking.discard(unit.key)
     flow.move(unit, state, made)
     if unit.key == ROOT:
         return

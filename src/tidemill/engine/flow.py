@@ -39,6 +39,10 @@ class Flow:
 
     def move(self, unit: Unit, state: TaskState, made: tuple[Artifact, ...] = ()) -> None:
         old = unit.to(state)
+        if state in (TaskState.RETRYING, TaskState.SUSPENDED):
+            self.progress.sleeping.add(unit.key)
+        else:
+            self.progress.sleeping.discard(unit.key)
         self.moves.append(TaskMoved(unit.record(self.progress.run_record.id), old, self.now, made))
 
     def move_run(self, state: RunState, cause: Cause | None) -> None:

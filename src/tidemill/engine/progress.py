@@ -47,6 +47,8 @@ class Progress:
         self.attempts: dict[str, Unit] = {}
         self.ready = ReadyQueue()
         self.waiting: set[Key] = set()  # units that hold for the previous run
+        self.sleeping: set[Key] = set()  # units that are retrying or suspended
+        self.asking: set[Key] = set()  # units whose cache answer is under way
         self.previous_states: Mapping[str, TaskState] | None = None
         self.attempt_number = 0
         self.skips: dict[Key, str] = {}  # (path, shared prefix) -> who said so
@@ -239,6 +241,12 @@ class Progress:
     def running(self) -> int:
         """Attempts that are out."""
         return len(self.attempts)
+
+    @property
+    def stuck(self) -> bool:
+        """Nothing is under way and nothing will come, and yet the run is not over."""
+        under_way = self.attempts or len(self.ready) or self.waiting or self.sleeping or self.asking
+        return not self.root.state.final and not under_way and self.root.open > 0
 
     def teardown(self, unit: Unit) -> bool:
         return unit.site.node.role is Role.TEARDOWN

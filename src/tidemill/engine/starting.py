@@ -31,6 +31,7 @@ def consider(flow: Flow, unit: Unit) -> None:
                 flow.progress.waiting.add(unit.key)
             if unit.wanted is not None:
                 flow.moves.append(LookUp(unit.key, unit.wanted))
+                flow.progress.asking.add(unit.key)
                 unit.wanted = None
         case End(state=state, cause=cause, outputs=outputs, artifacts=artifacts):
             flow.keep_artifacts(artifacts)
@@ -53,6 +54,7 @@ def make_ready(flow: Flow, unit: Unit, execute: Execute) -> None:
     """It may start as soon as there is room. Not recorded: it follows from what is."""
     unit.execute = execute
     unit.due_at = None
+    flow.progress.sleeping.discard(unit.key)
     unit.to(TaskState.READY)
     flow.progress.ready.push(unit.key, unit.site.node.priority)
 

@@ -137,10 +137,11 @@ def _read(binding: Binding, place: Place, facts: Facts) -> Value:
                 except Absence:
                     continue
             raise Absence(absent, "none of the alternatives has a value")
-        case Status(node=node):
+        case Status(node=node, path=path):
             state, cause = facts.status(node, place.instance[: facts.wiring.shared(node, place.site.path)])
             error = None if cause is None else {"kind": cause.kind.value, "message": cause.message}
-            return {"state": state.value, "error": error}
+            found = pick({"state": state.value, "error": error}, path)
+            return _present(found, Absent.NULL, f"the status of {node}")
         case Metadata(of=of, path=path, absent=absent):
             return _metadata(value_of(of, place, facts), path, absent, facts)
         case RunInfo(field=field):

@@ -19,7 +19,7 @@ from tidemill.worker.forking import reason_not_to_fork
 from tidemill.worker.kernel import adopt_orphans, die_with
 from tidemill.worker.nursery import Nursery
 from tidemill.worker.setting import Setting
-from tidemill.worker.warming import warm_up
+from tidemill.worker.warming import import_codecs, warm_up
 
 
 def main() -> None:
@@ -32,6 +32,7 @@ def main() -> None:
     connection = socket.socket(fileno=control)
     if not setting.spawn_because:
         setting.import_entry(tell=True)
+        import_codecs()
         why = reason_not_to_fork()
         if why:
             _start_anew(connection, parent, replace(setting, spawn_because=why))

@@ -1,7 +1,9 @@
-"""One attempt of nothing, before the first fork: what Python works out once is then worked out for every child."""
+"""What is done once, before the first fork, so that no child has to: the codecs, and one attempt of nothing."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from datetime import UTC, datetime
 
 from tidemill.core.bindings import Const, FunctionRef
@@ -10,6 +12,7 @@ from tidemill.core.graph import OutputSpec, Returns
 from tidemill.core.records import Began, Note, Pushed, Reply, Report, Request, RunFacts, RunFunction, Ticket
 from tidemill.core.states import AttemptState
 from tidemill.core.types import ANY
+from tidemill.storage.artifacts.codecs.registry import TYPES, codec
 from tidemill.storage.artifacts.memory import MemoryStore
 from tidemill.worker.execute import execute
 from tidemill.worker.messages import FROM_WORKER, decode, decode_as, encode
@@ -27,6 +30,17 @@ class _NoOwner:
 
     def ask(self, request: Request) -> Reply:
         return decode_as(Reply, encode(Reply(request.number)))
+
+
+def import_codecs() -> None:
+    """Import the codecs for what the entry has imported: its tasks are likely to return it."""
+    for kind, names in TYPES.items():
+        library = kind.partition(".")[0]
+        if library in sys.modules and library not in sys.stdlib_module_names:
+            for name in names:
+                # A codec that cannot be used is told to the task that needs it.
+                with contextlib.suppress(Exception):
+                    codec(name)
 
 
 def warm_up() -> None:

@@ -248,8 +248,8 @@ def stubborn():
 
 def swallow():
     context = current()
-    context.push("waiting", os.getpid())
     try:
+        context.push("waiting", os.getpid())
         signal.pause()
     finally:
         context.push("cleaned", context.cancelled)

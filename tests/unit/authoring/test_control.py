@@ -843,7 +843,9 @@ def _joined(template: Template) -> list[Any]:
         (lambda: optional(5), "is not the result of a task"),
         (lambda: optional(load(), "none"), "missing='none' is not one of"),
         (lambda: status_of(5), "5 is not the result of a task"),
-        (lambda: use(a=status_of(load()).state), "has no 'state' that can be read here"),
+        (lambda: use(a=status_of(load()).sate), "has no 'sate'"),
+        (lambda: use(a=status_of(load()).error.messag), "did you mean 'message'?"),
+        (lambda: use(a=status_of(load()).state.value), "has no 'value'"),
     ],
 )
 def test_wrong_steps_are_told(make: Any, message: str) -> None:

@@ -809,3 +809,31 @@ def test_the_value_of_the_pipeline_is_kept() -> None:
     graph = pipeline(task("a"), outputs={"answer": Output("a")})
     run = Simulation(graph, scripted({"a": 42})).run()
     assert run.progress.root.outputs == {"answer": 42}
+
+
+def test_a_graph_that_waits_for_itself_fails_instead_of_waiting_for_ever() -> None:
+    graph = pipeline(task("a", "b"), task("b", "a"), task("free"))
+    run = Simulation(graph).run()
+    assert run.state == "failed"
+    assert run.states() == {"a": "upstream_failed", "b": "upstream_failed", "free": "succeeded"}
+    assert run.cause("a").message == "it waits for something that can no longer end"
+
+
+def test_a_scope_that_gives_out_what_lies_outside_of_it_waits_for_that() -> None:
+    graph = pipeline(
+        sub("s", task("inner"), outputs={"x": Output("outer")}),
+        task("outer"),
+        task("end", inputs={"x": Output("s", "x")}),
+    )
+    run = Simulation(graph, scripted({"outer": 7})).run()
+    assert run.inputs("end") == {"x": 7}
+
+
+def test_the_status_of_a_node_decides_a_condition() -> None:
+    failed = Binary(Op.EQ, Read(Status("work", ("state",))), Read(Const("failed")))
+    graph = pipeline(
+        task("work"),
+        task("alarm", when=failed, join=Join.ALL_DONE, inputs={"why": Status("work", ("error", "message"))}),
+    )
+    assert Simulation(graph, scripted({"work": Fail("disk full")})).run().inputs("alarm") == {"why": "disk full"}
+    assert Simulation(graph).run().of("alarm") == "skipped"

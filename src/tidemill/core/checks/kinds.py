@@ -89,8 +89,8 @@ def type_of(survey: Survey, binding: Binding, use: Use, hops: int = 0) -> Type:
             return ANY if id(binding) in survey.unsound else type_of_value(value)
         case Index():
             return _INT
-        case Status():
-            return _DICT
+        case Status(path=path):
+            return _STR if path == ("state",) else ANY if path else _DICT
         case Template():
             return _STR
         case RunInfo(field=field):

@@ -67,8 +67,8 @@ def show_binding(binding: Binding) -> str:
             return f"{node}{'' if key == RESULT else f'.{key}'}{show_path(path)}"
         case Collect(node=node, key=key, path=path):
             return f"all {node}{'' if key == RESULT else f'.{key}'}{show_path(path)}"
-        case Status(node=node):
-            return f"status of {node}"
+        case Status(node=node, path=path):
+            return f"status of {node}{show_path(path)}"
         case Metadata(of=of, path=path):
             return f"{show_binding(of)}.metadata{show_path(path)}"
         case RunInfo(field=field):

@@ -45,7 +45,7 @@ def report(models: list[Model]) -> str:
 @pipeline
 def fold_run(rows: Dataset, fold: int, deep: bool) -> Model:
     part = cut(rows, fold)
-    with when(deep & (part.metadata["rows"] > 100)):
+    with when(deep & (part.metadata["length"] > 1)):
         models = each(train, over={"depth": [5, 10]}, rows=part, parallelism=2)
         scores = each(evaluate, over={"model": models}, rows=part)
         chosen = best_of(models, scores)

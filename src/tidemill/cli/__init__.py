@@ -1,0 +1,1 @@
+"""The command line: a skin over `actions`. Knows terminals, exit codes and JSON documents; decides nothing."""

@@ -1,0 +1,107 @@
+"""The program `tidemill`: its global options and the table of its commands.
+
+Each command is loaded when it is called, so that `--help` costs little more than click itself. Nothing of the product
+may be imported here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import click
+
+CANCELLED = 4
+
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "init": ("tidemill.cli.init:init", "Make a new project that runs."),
+        "demo": ("tidemill.cli.demo:demo", "Train, judge and store a real model on real data."),
+        "plan": ("tidemill.cli.plan:plan", "Say what would run, and what would be reused or why not."),
+        "run": ("tidemill.cli.run:run", "Run a pipeline and watch it."),
+        "runs": ("tidemill.cli.runs:runs", "List the newest runs."),
+        "show": ("tidemill.cli.show:show", "Show a run, or one of its tasks."),
+        "logs": ("tidemill.cli.logs:logs", "Show what a task printed."),
+        "cancel": ("tidemill.cli.cancel:cancel", "Cancel a run."),
+        "resume": ("tidemill.cli.resume:resume", "Go on with a run whose engine went away."),
+        "retry": ("tidemill.cli.retry:retry", "Run again what failed, and keep what succeeded."),
+        "approve": ("tidemill.cli.approve:approve", "Answer a task that waits for approval."),
+        "emit": ("tidemill.cli.emit:emit", "Send an event to the tasks that wait for it."),
+        "graph": ("tidemill.cli.graph:graph", "Draw a pipeline."),
+        "doctor": ("tidemill.cli.doctor:doctor", "Say whether everything is in order, and what to do if not."),
+    }
+)
+
+
+class Globals(NamedTuple):
+    """What was said before the command. An empty `home` is that of the settings."""
+
+    home: str = ""
+    color: bool = True
+
+
+class Commands(click.Group):
+    """The commands of the table, in its order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            hint = importlib.import_module("tidemill.core.errors").did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; {hint}" if hint else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        version = importlib.import_module("importlib.metadata").version("tidemill")
+        click.echo(f"tidemill {version}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `tidemill init NAME`; `tidemill COMMAND --help` shows examples.",
+)
+@click.option("--home", metavar="PATH", default="", help="Folder of runs, artifacts and logs, instead of the project's.")
+@click.option("--no-color", is_flag=True, help="Print without colours; so does the environment variable NO_COLOR.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.pass_context
+def program(ctx: click.Context, home: str, no_color: bool) -> None:
+    """Tidemill runs the whole life of a machine-learning model as one system."""
+    ctx.obj = Globals(home, not no_color and not os.environ.get("NO_COLOR"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of a call: 0 done, 1 a run failed, 2 wrong definition or arguments, 3 a defect, 4 cancelled."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = program.main(args=given, prog_name="tidemill", standalone_mode=False)
+    except BaseException as error:
+        code = importlib.import_module("tidemill.cli.failure").tell(error, given)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has left; Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code if isinstance(code, int) else 0
