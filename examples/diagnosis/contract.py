@@ -48,6 +48,17 @@ class Finding(TypedDict):
     examples: list[str]
 
 
+def usable(rows: pd.DataFrame, target: str) -> tuple[list[str], list[str]]:
+    """The columns that can be learned from: those of numbers, and those of categories.
+
+    A text that is different in nearly every row (a name, an id) is neither: it would only be learned by heart.
+    """
+    features = rows.drop(columns=target, errors="ignore")
+    numbers = [name for name in features.columns if is_numeric_dtype(features[name])]
+    texts = [name for name in features.columns if name not in numbers]
+    return numbers, [name for name in texts if features[name].nunique() <= len(features) / 2]
+
+
 def findings(rows: pd.DataFrame, target: str) -> list[Finding]:
     """Every rule applied to all rows; the data is fit for use if none of them has offenders."""
     return [_row_count(rows), _schema(rows, target), _nulls(rows, target), _ranges(rows), _classes(rows, target)]
@@ -73,7 +84,7 @@ def _schema(rows: pd.DataFrame, target: str) -> Finding:
     wrong = []
     if target not in rows.columns:
         wrong.append(f"there is no column {target!r}")
-    if len(rows.columns) < 2:
+    if not any(usable(rows, target)):
         wrong.append("there is no column to learn from")
     count = len(wrong)
     for name, column in rows.items():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from candidates import candidate as make_candidate
-from contract import Finding, findings
+from contract import Finding, findings, usable
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -32,7 +32,7 @@ def ingest(data: str, target: str, separator: str) -> Dataset:
     """The rows of a CSV file, or without one the Wisconsin breast cancer data: 569 tumours, 30 measurements each."""
     if data:
         # A BOM at the beginning is no part of the first column's name.
-        rows = pd.read_csv(data, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+        rows = pd.read_csv(data, sep=separator, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
         switches = rows.columns[rows.dtypes == bool].drop(target, errors="ignore")
         return rows.astype(dict.fromkeys(switches, "int8"))
     bunch = load_breast_cancer(as_frame=True)
@@ -86,8 +86,9 @@ def split(rows: Dataset, target: str, holdout: float, seed: int) -> Parts:
 @task
 def train(candidate: str, rows: Dataset, target: str, seed: int) -> Model:
     """Train one of the candidates. Three of these run at once, each in its own process."""
-    features = rows.drop(columns=target)
-    return make_candidate(candidate, features, seed).fit(features, rows[target].astype(str).to_numpy(dtype=str))
+    numbers, categories = usable(rows, target)
+    features, truth = rows.drop(columns=target), rows[target].astype(str).to_numpy(dtype=str)
+    return make_candidate(candidate, numbers, categories, seed).fit(features, truth)
 
 
 @task

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -178,6 +179,7 @@ def test_a_defect_in_a_statement_quotes_no_values(database: Database) -> None:
     assert "top-secret" not in str(caught.value)
     assert "nothing" in caught.value.message
     assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
 
 
 def test_another_process_that_holds_the_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,6 +298,17 @@ def test_a_database_that_is_not_there(postgres_url: str) -> None:
     url = make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(DatabaseUnavailable, match="nowhere"):
         Database.open(url)
+
+
+@pytest.mark.postgres
+def test_a_server_that_repeats_the_password(postgres_database: str) -> None:
+    # This server trusts whoever comes by its socket, whatever the password.
+    url = make_url(postgres_database).set(password="s3cret")
+    database = Database.open(url.render_as_string(hide_password=False))
+    with pytest.raises(StorageError, match=r"you said \*\*\*") as caught, database.write() as connection:
+        connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'you said s3cret'; END $$")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    database.close()
 
 
 @pytest.mark.postgres

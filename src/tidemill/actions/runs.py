@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from tidemill.core.graph import Pipeline
 from tidemill.core.history import CommandKind, RunRecord
 from tidemill.engine.held import Held
 from tidemill.engine.loop import Engine, Watcher
-from tidemill.engine.recover import load, reopen, take
+from tidemill.engine.recover import load, reopen, take, take_over
 from tidemill.engine.submit import Submission, submit
 from tidemill.storage.metadata import commands, runs
+
+LEASE_SECONDS = 15.0
+"""An owner on another machine that has not renewed its lease for so long is taken to be dead."""
 
 
 @dataclass(slots=True)
@@ -77,8 +81,9 @@ def resume_run(
     run = find_run(app, run_id)
     if run.state.final:
         raise StateError(f"run {run.id} is {run.state.value}", remedy=f"`tidemill retry {run.id}` reopens it")
-    with _engine(app, run.executor, watch, None, False) as (engine, take_run, _):
-        return _carry(app, engine, take_run(run.id), begun)
+    with _engine(app, run.executor, watch, None, False) as (engine, _, owner):
+        epoch = take_over(app.database, run.id, owner, LEASE_SECONDS, time.sleep)
+        return _carry(app, engine, load(app.database, run.id, epoch, app.clock.now()), begun)
 
 
 def retry_run(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +28,6 @@ class Out:
             markup=False,
             emoji=False,
             soft_wrap=False,
-            force_terminal=None if given.color or sys.stdout.isatty() else False,
         )
 
     @property
@@ -74,7 +71,7 @@ class Out:
         """Aligned columns; a head that begins with ">" is of numbers, the last column is cut where the line ends."""
         if self.wants_json:
             return
-        table = Table(box=box.SIMPLE_HEAD if False else None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         last = len(heads) - 1
         for position, head in enumerate(heads):
             right = head.startswith(">")
@@ -89,15 +86,7 @@ class Out:
             table.add_row(*(self.text(cell) for cell in row))
         self.console.print(table)
 
-    def write(self, text: str) -> None:
-        """Text as it is, already made harmless."""
-        sys.stdout.write(text)
-
     @property
-    def encoding(self) -> str:
-        return self.console.encoding
-
-
-def follow_color(given: Globals) -> bool:
-    """Whether colours of tasks may reach the terminal."""
-    return given.color and sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
+    def shows_colors(self) -> bool:
+        """Whether colours that a task printed may reach the terminal."""
+        return self.color and self.console.is_terminal and not self.console.is_dumb_terminal

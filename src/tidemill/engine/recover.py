@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from tidemill.core.states import RunState
 from tidemill.core.values import references
 from tidemill.core.wiring import Wiring
 from tidemill.engine.held import Held
-from tidemill.engine.ownership import Owner
+from tidemill.engine.ownership import Observer, Owner
 from tidemill.engine.progress import Progress
 from tidemill.engine.reopen import to_run_again
 from tidemill.engine.restore import key_of, restore
@@ -35,6 +36,32 @@ def take(database: Database, run_id: str, owner: Owner) -> int | None:
     if epoch is not None:
         _taken()
     return epoch
+
+
+def take_over(database: Database, run_id: str, owner: Owner, length_s: float, wait: Callable[[float], None]) -> int:
+    """The epoch of a run's lease, taken from an owner that gives no sign of life for `length_s` seconds.
+
+    `wait` sleeps for some seconds. Raises StateError if the owner is alive.
+    """
+    observer, waited = Observer(length_s), 0.0
+    while True:
+        epoch = take(database, run_id, owner)
+        if epoch is not None:
+            return epoch
+        with database.read() as connection:
+            leases = [lease for lease in runs.held(connection) if lease.run == run_id]
+        for lease in observer.lapsed(leases, waited):
+            with database.write() as connection:
+                epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
+            if epoch is not None:
+                return epoch
+        if waited > length_s:
+            raise StateError(
+                f"run {run_id} is in the hands of an engine that is alive",
+                remedy=f"`tidemill show {run_id}` shows it; `tidemill cancel {run_id}` stops it",
+            )
+        wait(length_s / 10)
+        waited += length_s / 10
 
 
 def load(database: Database, run_id: str, epoch: int, now: datetime) -> Held:

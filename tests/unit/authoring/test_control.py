@@ -844,7 +844,7 @@ def _joined(template: Template) -> list[Any]:
         (lambda: optional(load(), "none"), "missing='none' is not one of"),
         (lambda: status_of(5), "5 is not the result of a task"),
         (lambda: use(a=status_of(load()).sate), "has no 'sate'"),
-        (lambda: use(a=status_of(load()).error.messag), "did you mean 'message'?"),
+        (lambda: use(a=status_of(load()).error.messag), "has no 'messag'"),
         (lambda: use(a=status_of(load()).state.value), "has no 'value'"),
     ],
 )

@@ -1,0 +1,101 @@
+"""Carrying a run to its end in front of somebody: the view of it, Ctrl-C, the summary, the exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+
+from tidemill.actions.documents import run_document
+from tidemill.actions.logs import last_line
+from tidemill.actions.runs import Running
+from tidemill.actions.show import show_run
+from tidemill.app import App
+from tidemill.cli.live.board import Board
+from tidemill.cli.live.lines import Lines
+from tidemill.cli.live.screen import Screen
+from tidemill.cli.live.summary import summarize
+from tidemill.cli.main import CANCELLED
+from tidemill.cli.output import Out
+from tidemill.core.graph import Pipeline
+from tidemill.core.history import RunRecord, TaskRecord
+from tidemill.core.states import RunState
+from tidemill.engine.loop import Watcher
+
+FAILED = 1
+
+Begun = Callable[[Running], None]
+Note = Callable[[datetime, str], None]
+
+_ASKED = {
+    1: "cancelling: tasks are asked to stop; press Ctrl-C again to stop teardowns too",
+    2: "cancelling: teardowns are stopped too; press Ctrl-C once more to leave at once",
+}
+
+
+def carry(
+    out: Out,
+    app: App,
+    pipeline: Pipeline,
+    act: Callable[[Watcher | None, Begun], RunRecord],
+    rows: Iterable[TaskRecord] = (),
+    debug: bool = False,
+) -> int:
+    """Do `act`, which carries a run, and show it; then the summary or the document. The exit code.
+
+    `rows` are what was recorded of the run before. With `debug` the terminal is left to the tasks.
+    """
+    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note) as begun:
+        run = act(watch, begun)
+    view = show_run(app, run.id)
+    if out.wants_json:
+        out.document(run_document(view))
+    else:
+        summarize(out, app, view)
+    return exit_code(run)
+
+
+def exit_code(run: RunRecord) -> int:
+    """0 succeeded, 1 failed, 4 cancelled."""
+    return {RunState.SUCCEEDED: 0, RunState.CANCELLED: CANCELLED}.get(run.state, FAILED)
+
+
+@contextmanager
+def _view(
+    out: Out, app: App, pipeline: Pipeline, rows: Iterable[TaskRecord], debug: bool
+) -> Iterator[tuple[Watcher | None, Note]]:
+    if out.wants_json:
+        yield None, lambda at, text: None
+        return
+    if not out.live or debug:
+        with Lines(out) as lines:
+            yield lines.watch, lines.note
+        return
+    board = Board(pipeline, rows)
+
+    def tail(attempt: str) -> str:
+        return last_line(app, board.run.id, attempt) if board.run is not None else ""
+
+    with Screen(out, board, tail) as screen:
+        yield screen.watch, screen.note
+
+
+@contextmanager
+def _signals(note: Note) -> Iterator[Begun]:
+    """Ctrl-C and SIGTERM ask the run to stop, a second one harder; before the run has begun they end the command."""
+    running: list[Running] = []
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if not running or running[0].asked >= len(_ASKED):
+            raise KeyboardInterrupt
+        running[0].cancel()
+        note(datetime.now(UTC), _ASKED[running[0].asked])
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield running.append
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,119 @@
+"""A run as lines: one for each change of a state, with its time, for pipes and files. Nothing is drawn over.
+
+The engine's thread only leaves the lines here; a slow reader slows nothing down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from tidemill.cli import looks
+from tidemill.cli.output import Out
+from tidemill.core.history import RunRecord, TaskKind, TaskRecord
+from tidemill.core.instances import Key, instance_from
+from tidemill.core.states import RunState, TaskState
+from tidemill.engine.moves import AttemptStarted, Move, Noted, RunMoved, TaskMoved
+
+
+class Lines:
+    """Use as a context manager; `watch` is for the engine."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="lines", daemon=True)
+
+    def __enter__(self) -> Lines:
+        self._writer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._queue.put(None)
+        self._writer.join()
+
+    def watch(self, run: RunRecord, moves: Sequence[Move]) -> None:
+        for line in changes(run, moves):
+            self._queue.put(line)
+
+    def note(self, at: datetime, text: str) -> None:
+        self._queue.put(_stamped(at, text))
+
+    def _write(self) -> None:
+        while (line := self._queue.get()) is not None:
+            # A reader that has left is no reason to stop the run.
+            with contextlib.suppress(BrokenPipeError, ValueError):
+                sys.stdout.write(self._out.safe(line) + "\n")
+                sys.stdout.flush()
+
+
+def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
+    """The lines that tell of these moves."""
+    for move in moves:
+        match move:
+            case RunMoved(new=new, at=at, cause=cause):
+                reason = f": {cause.message}" if cause is not None and new is not RunState.RUNNING else ""
+                yield _stamped(at, f"run {run.id} {looks.word(new)}{reason}")
+            case TaskMoved(record=record, at=at) if record.path:
+                said = _task(record)
+                if said:
+                    yield _stamped(at, f"{_name(record)} {said}")
+            case AttemptStarted(record=attempt, key=key):
+                again = f" (try {attempt.number})" if attempt.number > 1 else ""
+                yield _stamped(attempt.started_at, f"{key} running{again}")
+            case Noted(kind="run.paused", at=at, payload=payload):
+                yield _stamped(at, f"paused: {payload.get('message', '')}")
+            case Noted(kind="executor.note", at=at, payload=payload):
+                yield _stamped(at, f"note: {payload.get('text', '')}")
+            case _:
+                pass
+
+
+def _task(record: TaskRecord) -> str:
+    why = f": {record.cause.message}" if record.cause is not None else ""
+    took = looks.duration(looks.between(record.started_at, record.ended_at))
+    match record.state:
+        case TaskState.RUNNING if record.kind is TaskKind.MAP and record.count is not None and record.ended_at is None:
+            return f"maps over {record.count}"
+        case TaskState.RUNNING | TaskState.READY | TaskState.PENDING:
+            return ""
+        case TaskState.SUCCEEDED if record.kind is not TaskKind.LEAF:
+            return ""
+        case TaskState.SUCCEEDED if record.reused_from:
+            return f"succeeded, reused from {record.reused_from}"
+        case TaskState.SUCCEEDED:
+            return f"succeeded in {took}" if took else "succeeded"
+        case TaskState.RETRYING:
+            due = f", next try at {_clock(record.due_at)}" if record.due_at is not None else ""
+            return f"retrying{due}{why}"
+        case TaskState.SUSPENDED:
+            return f"waits{_for_what(record)}"
+        case state:
+            return f"{looks.word(state)}{why}"
+
+
+def _for_what(record: TaskRecord) -> str:
+    wake = record.wake
+    if wake is None:
+        return ""
+    if wake.approval:
+        return f" for approval: {wake.approval}"
+    if wake.event:
+        return f" for the event {wake.event}" + (f" with key {wake.event_key}" if wake.event_key else "")
+    return f" until {_clock(record.due_at)}" if record.due_at is not None else ""
+
+
+def _name(record: TaskRecord) -> Key:
+    return Key(record.path, instance_from(record.instance))
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone().strftime("%H:%M:%S")
+
+
+def _stamped(at: datetime, text: str) -> str:
+    return f"{_clock(at)}  {' '.join(text.split())}"
