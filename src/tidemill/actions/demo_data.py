@@ -18,6 +18,7 @@ MOST_NUMERIC_CLASSES = 20
 SEPARATORS = (",", ";", "\t", "|")
 GAPS = frozenset({"", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"})
 _SHOWN_COLUMNS = 12
+_LONGEST_HEADER = 1 << 20
 
 
 class DataUnusable(InputError):
@@ -61,7 +62,7 @@ def inspect(file: str | Path, target: str) -> Table:
 
 
 def _read(lines: TextIO, path: Path, target: str) -> Table:
-    first = lines.readline()
+    first = lines.readline(_LONGEST_HEADER)
     if "\0" in first:
         raise csv.Error("it holds bytes that no text has")
     separator = max(SEPARATORS, key=lambda one: len(_fields(first, one)))

@@ -47,14 +47,26 @@ def carry(
 
     `rows` are what was recorded of the run before. With `debug` the terminal is left to the tasks.
     """
-    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note) as begun:
-        run = act(watch, begun)
+    run = watched(out, app, pipeline, act, rows, debug)
     view = show_run(app, run.id)
     if out.wants_json:
         out.document(run_document(view))
     else:
         summarize(out, app, view)
     return exit_code(run)
+
+
+def watched(
+    out: Out,
+    app: App,
+    pipeline: Pipeline,
+    act: Callable[[Watcher | None, Begun], RunRecord],
+    rows: Iterable[TaskRecord] = (),
+    debug: bool = False,
+) -> RunRecord:
+    """Do `act` as `carry` does, and leave it to the caller to tell what came of it."""
+    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note) as begun:
+        return act(watch, begun)
 
 
 def exit_code(run: RunRecord) -> int:

@@ -310,16 +310,43 @@ class Engine:
             self._wakeup.ring()
 
     def _write(self, turns: list[Turn]) -> list[Written]:
+        """Commit all turns, as often as it takes. One whose outcome is unknown is looked up before it is repeated."""
+        before = [(turn.held.run, turn.held.next_seq) for turn in turns]
+        doubtful: tuple[list[Written], list[tuple[RunRecord, int]]] | None = None
         while True:
-            kept = [(turn.held.run, turn.held.next_seq) for turn in turns]
+            written: list[Written] = []
             try:
                 with self._database.write() as connection:
-                    return [write_turn(connection, turn, self._owner.id, self._clock.now()) for turn in turns]
+                    written = [write_turn(connection, turn, self._owner.id, self._clock.now()) for turn in turns]
             except StorageError as problem:
-                for turn, (run, next_seq) in zip(turns, kept, strict=True):
-                    turn.held.run, turn.held.next_seq = run, next_seq
+                if len(written) == len(turns):
+                    doubtful = written, [(turn.held.run, turn.held.next_seq) for turn in turns]
+                self._set(turns, before)
+                for turn in turns:
                     self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": str(problem)})])
                 self._pause()
+                if doubtful is not None and self._was_committed(turns, doubtful[1]):
+                    self._set(turns, doubtful[1])
+                    return doubtful[0]
+            else:
+                return written
+
+    @staticmethod
+    def _set(turns: list[Turn], standing: list[tuple[RunRecord, int]]) -> None:
+        for turn, (run, next_seq) in zip(turns, standing, strict=True):
+            turn.held.run, turn.held.next_seq = run, next_seq
+
+    def _was_committed(self, turns: list[Turn], after: list[tuple[RunRecord, int]]) -> bool:
+        """Whether a commit that ended in an error took place all the same: its events are there."""
+        try:
+            with self._database.read() as connection:
+                pairs = zip(turns, after, strict=True)
+                return any(
+                    next_seq > turn.held.next_seq and runs.get(connection, turn.held.run.id).next_seq == next_seq
+                    for turn, (_, next_seq) in pairs
+                )
+        except StorageError:
+            return False
 
     def _pause(self) -> None:
         """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept."""

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tidemill.core.causes import Cause
 from tidemill.core.records import Report, RunCommand, Ticket
-from tidemill.executors.endings import Exit
-from tidemill.executors.supervision import Started, close_all, start_process
+from tidemill.executors.endings import Exit, Seen
+from tidemill.executors.started import Started, close_all, start_process
 from tidemill.worker.frames import Frames
 from tidemill.worker.kernel import memory_kills
 from tidemill.worker.setting import Setting
@@ -63,6 +63,21 @@ class Attempt:
     def due(self) -> tuple[float, ...]:
         moments = (self.begin_by, self.deadline, self.kill_at, self.settle_by)
         return tuple(moment for moment in moments if moment is not None)
+
+    def seen(self, end: Exit) -> Seen:
+        """All that is known of it, now that its process is gone."""
+        kills = memory_kills() if self.report is None else None
+        return Seen(
+            self.id,
+            end,
+            report=self.report,
+            stopped=self.stopped,
+            timed_out=self.timed_out,
+            broken=self.broken,
+            wall_s=(self.reported_at or time.monotonic()) - self.began_at,
+            memory_kills=None if kills is None or self.kills_before is None else kills - self.kills_before,
+            notes=tuple(self.notes),
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -23,17 +23,15 @@ from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Rep
 from tidemill.core.states import AttemptState
 from tidemill.core.values import NotAValue
 from tidemill.executors.children import Attempt, Child, Template, entry_of
-from tidemill.executors.endings import Exit, Seen, describe_status, ending, never_started
+from tidemill.executors.endings import Exit, describe_status, ending, never_started
 from tidemill.executors.supervision import Logs
 from tidemill.executors.templates import CONTROL, TAIL, Templates
 from tidemill.executors.tuning import Tuning
 from tidemill.storage.artifacts.unpack import remove
-from tidemill.storage.logs.files import log_path
 from tidemill.worker.context import scratch_folder
 from tidemill.worker.control import Order
 from tidemill.worker.execute import too_large
 from tidemill.worker.frames import BadFrame, pack
-from tidemill.worker.kernel import memory_kills
 from tidemill.worker.messages import FROM_WORKER, decode, encode
 
 BEFORE_DISPATCH = point("processes.before-dispatch")
@@ -60,7 +58,7 @@ class ProcessLoop:
         self._scratch = scratch
         self._tuning = tuning
         self._selector = selectors.DefaultSelector()
-        self._logs = Logs(log_root, environment, tuning.log_bytes)
+        self._logs = Logs(log_root, environment, tuning.log_bytes, self._selector, self._hear_logs)
         self._templates = Templates(self._selector, environment, scratch, standby, tuning)
         self._attempts: dict[str, Attempt] = {}
         self._orders: deque[Callable[[ProcessLoop], None]] = deque()
@@ -165,8 +163,7 @@ class ProcessLoop:
     def _place(self, attempt: Attempt) -> None:
         """Have the attempt wait at a template that can serve it."""
         try:
-            if self._logs.started is None:
-                self._start_logs()
+            self._logs.ensure()
             template = self._templates.serving(entry_of(attempt.ticket))
         except OSError as error:
             self._gone(attempt, f"no process could be started: {error.strerror}")
@@ -236,7 +233,7 @@ class ProcessLoop:
         ticket, template = attempt.ticket, child.template
         try:
             frame = pack(encode(ticket))
-            path = log_path(self._logs.root, ticket.facts.run, ticket.attempt)
+            self._logs.path(attempt)
         except (BadFrame, NotAValue, TidemillError) as error:
             attempt.report = too_large(Report(ticket.attempt, AttemptState.FAILED), error)
             self._settle(attempt, Exit())
@@ -247,8 +244,8 @@ class ProcessLoop:
             template.told.add(ticket.facts.run)
             text = f"tasks of {template.name} run in fresh processes, not in forked ones: {template.spawn_because}"
             self._inbox(Note(attempt.id, text))
-        if not self._logs.open(child.number, path, ticket.secrets, child.output, child.errors):
-            self._logs_died()
+        if not self._logs.open(attempt, child):
+            self._logs.replace(self._attempts.values())
         BEFORE_DISPATCH()
         attempt.began_at = time.monotonic()
         attempt.begin_by = attempt.began_at + self._tuning.import_s
@@ -336,41 +333,18 @@ class ProcessLoop:
 
     # --- logs ---------------------------------------------------------------------------------------------------------
 
-    def _start_logs(self) -> None:
-        started = self._logs.start()
-        self._selector.register(started.control, selectors.EVENT_READ, self._hear_logs)
-
     def _hear_logs(self) -> None:
-        orders = self._logs.started.receive() if self._logs.started is not None else []
-        if orders is None:
-            self._logs_died()
+        drained = self._logs.heard()
+        if drained is None:
+            self._logs.replace(self._attempts.values())
             return
-        for order in orders:
-            match order:
-                case {"drained": int(number), "trouble": str(trouble)}:
-                    self._drained(number, trouble)
-
-    def _drained(self, number: int, trouble: str) -> None:
-        for attempt in tuple(self._attempts.values()):
-            if attempt.child is not None and attempt.child.number == number:
-                attempt.drained = True
-                if trouble:
-                    attempt.notes.append(trouble)
-                if attempt.child.exit is not None:
-                    self._settle(attempt, attempt.child.exit)
-
-    def _logs_died(self) -> None:
-        """Start another supervisor and hand it the pipes of all that runs: what is in them is not lost."""
-        if self._logs.started is not None:
-            self._selector.unregister(self._logs.started.control)
-            self._logs.close(0.0)
-        self._start_logs()
-        for attempt in self._attempts.values():
-            child = attempt.child
-            if child is not None and not attempt.drained:
-                attempt.notes.append("some of its log may be missing: the process that writes logs had to be replaced")
-                path = log_path(self._logs.root, attempt.ticket.facts.run, attempt.id)
-                self._logs.open(child.number, path, attempt.ticket.secrets, child.output, child.errors)
+        for number, trouble in drained:
+            for attempt in tuple(self._attempts.values()):
+                if attempt.child is not None and attempt.child.number == number:
+                    attempt.drained = True
+                    attempt.notes += [trouble] if trouble else []
+                    if attempt.child.exit is not None:
+                        self._settle(attempt, attempt.child.exit)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -422,24 +396,12 @@ class ProcessLoop:
     def _settle(self, attempt: Attempt, end: Exit) -> None:
         if self._attempts.pop(attempt.id, None) is None:
             return
-        kills = memory_kills() if attempt.report is None else None
-        seen = Seen(
-            attempt.id,
-            end,
-            report=attempt.report,
-            stopped=attempt.stopped,
-            timed_out=attempt.timed_out,
-            broken=attempt.broken,
-            wall_s=(attempt.reported_at or time.monotonic()) - attempt.began_at,
-            memory_kills=None if kills is None or attempt.kills_before is None else kills - attempt.kills_before,
-            notes=tuple(attempt.notes),
-        )
         if attempt.child is not None:
             self._templates.drop(attempt.child)
             if self._scratch is not None:
                 # Of a task that could not remove it itself.
                 remove(scratch_folder(self._scratch, attempt.id))
-        self._inbox(ending(seen))
+        self._inbox(ending(attempt.seen(end)))
 
     def _gone(self, attempt: Attempt, why: str) -> None:
         if self._attempts.pop(attempt.id, None) is not None:
@@ -449,9 +411,7 @@ class ProcessLoop:
         for template in self._templates:
             self._templates.forget(template)
             template.end(self._tuning.timeout_grace_s)
-        if self._logs.started is not None:
-            self._selector.unregister(self._logs.started.control)
-            self._logs.close(self._tuning.drain_s)
+        self._logs.close(self._tuning.drain_s)
         for attempt in self._attempts.values():
             if attempt.child is not None:
                 self._templates.drop(attempt.child)

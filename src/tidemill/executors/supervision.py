@@ -1,100 +1,76 @@
-"""The executor's hold on the log supervisor: starting it, handing it pipes, hearing that they are drained."""
+"""The executor's hold on the log supervisor: handing it pipes, hearing that they are drained, replacing it."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
+import selectors
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tidemill.worker.control import Order, parse, send
-from tidemill.worker.frames import Frames
+from tidemill.executors.children import Attempt, Child
+from tidemill.executors.started import Started, start_process
+from tidemill.storage.logs.files import log_path
+from tidemill.worker.control import Order
 
-SEND_SECONDS = 5.0
-"""An order that cannot be handed over for so long means that the process behind the socket stands still."""
-
-
-def start_process(module: str, environment: Mapping[str, str], *arguments: str, output: int) -> Started:
-    """Start `python -m module <control> <our pid> arguments...` in a session of its own."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        program = [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid()), *arguments]
-        process = subprocess.Popen(
-            program,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-        )
-    ours.settimeout(SEND_SECONDS)
-    return Started(process, ours)
-
-
-class Started:
-    """A helper process and its control socket."""
-
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
-        self.process = process
-        self.control = control
-        self._frames = Frames(1 << 20)
-
-    def send(self, order: Order, descriptors: tuple[int, ...] = ()) -> bool:
-        """Hand over an order; False if the process is gone or stands still."""
-        try:
-            send(self.control, order, descriptors)
-        except OSError:
-            return False
-        return True
-
-    def receive(self) -> list[Order] | None:
-        """The orders that have come; None at the end. Call it when the socket is readable."""
-        try:
-            data = self.control.recv(1 << 16)
-        except (ConnectionError, TimeoutError):
-            data = b""
-        return [parse(body) for body in self._frames.feed(data)] if data else None
-
-    def end(self, grace_s: float) -> int:
-        """Close the socket, which ends the process, and wait; kill it if it does not end. Its return code."""
-        self.control.close()
-        try:
-            return self.process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+REPLACED = "some of its log may be missing: the process that writes logs had to be replaced"
 
 
 class Logs:
-    """The supervisor of this executor; started when the first log is opened, and anew if it went away."""
+    """The supervisor of this executor, started when first needed; `hear` is called when it has something to say."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], limit: int) -> None:
-        self.root = root
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        limit: int,
+        selector: selectors.BaseSelector,
+        hear: Callable[[], None],
+    ) -> None:
+        self._root = root
         self._environment = environment
         self._limit = limit
-        self.started: Started | None = None
+        self._selector = selector
+        self._hear = hear
+        self._started: Started | None = None
 
-    def start(self) -> Started:
-        self.started = start_process("tidemill.worker.logs", self._environment, output=subprocess.DEVNULL)
-        return self.started
+    def path(self, attempt: Attempt) -> Path:
+        """Where the log of an attempt goes. Raises BadLogName."""
+        return log_path(self._root, attempt.ticket.facts.run, attempt.id)
 
-    def open(self, number: int, path: Path, secrets: tuple[str, ...], output: int, errors: int) -> bool:
-        """Have the supervisor read these pipes into the file at `path` until they end."""
-        order: Order = {"open": number, "path": str(path), "secrets": list(secrets), "limit": self._limit}
-        return self.started is not None and self.started.send(order, (output, errors))
+    def ensure(self) -> None:
+        """Start the supervisor if there is none. Raises OSError."""
+        if self._started is None:
+            self._started = start_process("tidemill.worker.logs", self._environment, output=subprocess.DEVNULL)
+            self._selector.register(self._started.control, selectors.EVENT_READ, self._hear)
+
+    def open(self, attempt: Attempt, child: Child) -> bool:
+        """Have the pipes of a child read into the log of its attempt until they end; False if nobody does it."""
+        order: Order = {
+            "open": child.number,
+            "path": str(self.path(attempt)),
+            "secrets": list(attempt.ticket.secrets),
+            "limit": self._limit,
+        }
+        return self._started is not None and self._started.send(order, (child.output, child.errors))
+
+    def heard(self) -> list[tuple[int, str]] | None:
+        """Numbers of the children whose pipes are drained, with what went wrong; None if the supervisor is gone."""
+        orders = self._started.receive() if self._started is not None else []
+        if orders is None:
+            return None
+        return [(int(order["drained"]), str(order["trouble"])) for order in orders if "drained" in order]
+
+    def replace(self, attempts: Iterable[Attempt]) -> None:
+        """Start another one and hand it the pipes of all that run: what is in them is not lost. Raises OSError."""
+        self.close(0.0)
+        self.ensure()
+        for attempt in attempts:
+            if attempt.child is not None and not attempt.drained:
+                attempt.notes.append(REPLACED)
+                self.open(attempt, attempt.child)
 
     def close(self, grace_s: float) -> None:
-        if self.started is not None:
-            self.started.end(grace_s)
-            self.started = None
-
-
-def close_all(*descriptors: int) -> None:
-    """Close descriptors, whatever state they are in."""
-    for descriptor in descriptors:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
+        if self._started is not None:
+            self._selector.unregister(self._started.control)
+            self._started.end(grace_s)
+            self._started = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from tests.unit.engine.ledger import Ledger
 from tidemill.core.bindings import Apply, Binding, Const, DictOf, FunctionRef, ListOf, Output
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.clock import EPOCH, VirtualClock
@@ -16,7 +17,7 @@ from tidemill.core.graph import Call, Node, OutputSpec, Pipeline, Scope
 from tidemill.core.graph_json import pipeline_from_text, pipeline_text
 from tidemill.core.history import RunRecord
 from tidemill.core.instances import Instance, Key, Step
-from tidemill.core.records import Artifact, Report, Steer, Wake
+from tidemill.core.records import Artifact, Gone, Report, Steer, Wake
 from tidemill.core.states import AttemptState, RunState, TaskState
 from tidemill.core.wiring import Wiring
 from tidemill.engine.decide import decide
@@ -33,6 +34,7 @@ from tidemill.engine.moves import (
     StopAttempt,
     TaskMoved,
     TimerFired,
+    WentAway,
 )
 from tidemill.engine.progress import Progress
 from tidemill.planning.facts import CacheMiss
@@ -102,6 +104,8 @@ class Simulation:
         self.clock = VirtualClock()
         record = RunRecord("r", "default", graph.name, "", run.pop("params", {}), RunState.QUEUED, EPOCH, seed=7, **run)
         self.progress = Progress(Wiring(graph), record)
+        self.ledger = Ledger(record)
+        self.watch: Callable[[Simulation, list[Move]], None] = lambda run, moves: None
         self.script = script or (lambda started: started.path)
         self.slots = slots
         self.moves: list[Move] = []
@@ -113,7 +117,10 @@ class Simulation:
         self._cache: dict[str, Any] = {}
 
     def send(self, event: Event) -> None:
-        for move in decide(self.progress, event, self.clock.now()):
+        moves = decide(self.progress, event, self.clock.now())
+        self.ledger.note(moves)
+        self.watch(self, moves)
+        for move in moves:
             self.moves.append(move)
             match move:
                 case SetTimer(at=at, key=key, kind=kind):
@@ -128,6 +135,35 @@ class Simulation:
                 case LookUp(key=key):
                     self.send(CacheAnswered(key, CacheMiss()))
 
+    def crash(self, adopt: Callable[[str], bool] = lambda attempt: False) -> Simulation:
+        """What another engine goes on with: memory from the rows; attempts are adopted, or given up as lost."""
+        other = self._again(self.ledger.restored(self.progress.wiring))
+        other._cache, other.watch = self._cache, self.watch
+        other.send(Begin())
+        for attempt in list(other.progress.attempts):
+            if attempt in self._out and adopt(attempt):
+                other._out[attempt] = self._out[attempt]
+            elif attempt in other.progress.attempts:
+                cause = Cause(CauseKind.INFRASTRUCTURE, "gone with its engine")
+                other.send(WentAway(Gone(attempt, cause, lost=True)))
+        return other
+
+    def reopened(self, *also: str, script: Script | None = None) -> Simulation:
+        """The run after `reopen`: what must be repeated is pending again, the rest stands."""
+        assert self.progress.state.final
+        other = self._again(self.ledger.reopened(self.progress.wiring, also))
+        other.script = script or other.script
+        other.watch = self.watch
+        return other
+
+    def _again(self, progress: Progress) -> Simulation:
+        other = Simulation.__new__(Simulation)
+        other.__dict__.update(self.__dict__)
+        other.progress, other.ledger = progress, self.ledger.copy(progress)
+        other._out, other._stopped, other._timers = {}, set(), []
+        other.moves, other.started = list(self.moves), list(self.started)
+        return other
+
     def run(self, until: Callable[[Simulation], bool] | None = None) -> Simulation:
         """Go on until the run is over, nothing more happens, or `until` holds."""
         self.send(Begin())
@@ -135,18 +171,28 @@ class Simulation:
 
     def go_on(self, until: Callable[[Simulation], bool] | None = None) -> Simulation:
         while not self.progress.state.final and not (until and until(self)):
-            room = self.slots - self.progress.running
-            if room:
-                self.send(Dispatch(room))
-            if self._end_one():
-                continue
-            if self._timers:
-                at, _, fired = heapq.heappop(self._timers)
-                self.clock.advance_to(at)
-                self.send(fired)
-                continue
-            break
+            if not self.step():
+                break
         return self
+
+    def begin(self) -> None:
+        self.send(Begin())
+
+    def step(self) -> bool:
+        """One more thing happens; False if nothing does."""
+        if self.progress.state.final:
+            return False
+        room = self.slots - self.progress.running
+        if room:
+            self.send(Dispatch(room))
+        if self._end_one():
+            return True
+        if self._timers:
+            at, _, fired = heapq.heappop(self._timers)
+            self.clock.advance_to(at)
+            self.send(fired)
+            return True
+        return False
 
     def _end_one(self) -> bool:
         for attempt, told in list(self._out.items()):

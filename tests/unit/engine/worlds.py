@@ -1,0 +1,277 @@
+"""Graphs made by hypothesis together with what happens in them: every attempt's end follows from its place and a seed.
+
+In one world things fail or are skipped, or joins ignore the difference: a join that ends at the first of both would
+make the order of ends decide, and then no two runs need to agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.unit.engine.simulation import Done, Fail, Simulation, Skipped, Started, pipeline, task
+from tidemill.core.bindings import Absent, Binding, Collect, Const, FirstOf, FunctionRef, Item, ListOf, Output, Status
+from tidemill.core.expressions import Binary, Fn, Op, Read, Unary
+from tidemill.core.graph import (
+    After,
+    Combine,
+    Each,
+    Empty,
+    Node,
+    Outcome,
+    Over,
+    Overdue,
+    Pipeline,
+    Retry,
+    Role,
+    Scope,
+    Sub,
+    UntilApproval,
+    UntilEvent,
+    UntilTime,
+    UntilTrue,
+    Wait,
+    join_path,
+)
+from tidemill.core.joins import Join
+from tidemill.core.records import Steer, Wake
+from tidemill.core.states import TaskState
+from tidemill.engine.moves import Approved, Happened
+
+FAILING, SKIPPING, BOTH = "failing", "skipping", "both"
+_EARLY = (Join.ONE_SUCCESS, Join.ONE_DONE, Join.ONE_FAILED, Join.ALWAYS)
+_PATIENT = (Join.ALL_DONE, Join.NONE_FAILED, Join.ALL_DONE_MIN_ONE_SUCCESS, Join.NONE_FAILED_MIN_ONE_SUCCESS)
+
+
+@dataclass
+class World:
+    """`script` is to be made anew for each run that is compared: it counts what it was asked."""
+
+    graph: Pipeline
+    seed: int
+    mode: str
+    slots: int
+    branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: frozenset[str] = frozenset()
+
+    def script(self) -> Callable[[Started], Any]:
+        asked: Counter[tuple[str, Any]] = Counter()
+
+        def answer(told: Started) -> Any:
+            place = (told.path, told.instance)
+            asked[place] += 1
+            ends = self._ends(told)
+            how = ends[min(asked[place], len(ends)) - 1]
+            if how == "fail":
+                return Fail(f"{told.path} failed")
+            if how == "skip":
+                return Skipped()
+            if how == "later":
+                return Wake(after_s=30.0, resume=asked[place])
+            return self._value(told)
+
+        return answer
+
+    def simulation(self) -> Simulation:
+        return Simulation(self.graph, self.script(), self.slots)
+
+    def _ends(self, told: Started) -> list[str]:
+        number = hashed(self.seed, told.path, told.instance, "ends")
+        table = {
+            FAILING: [["ok"], ["ok"], ["ok"], ["fail", "ok"], ["fail"], ["fail", "fail", "ok"], ["later", "ok"]],
+            SKIPPING: [["ok"], ["ok"], ["ok"], ["skip"], ["later", "ok"], ["later", "later", "skip"]],
+            BOTH: [["ok"], ["ok"], ["fail", "ok"], ["fail"], ["skip"], ["fail", "skip"], ["later", "fail", "ok"]],
+        }[self.mode]
+        return table[number % len(table)]
+
+    def _value(self, told: Started) -> Any:
+        shown = f"{told.path}{[step.item for step in told.instance]}"
+        value = f"{shown}:{hashed(sorted(told.inputs.items()), told.resume is not None) % 10_000}"
+        if told.path in self.branches:
+            ways = self.branches[told.path]
+            chosen = ways[hashed(self.seed, told.path, told.instance, "way") % len(ways)]
+            transitive = hashed(self.seed, told.path, "transitive") % 3 == 0
+            return Done({"result": value}, Steer(follow=(chosen,), transitive=transitive))
+        if told.path in self.lists:
+            return [f"{value}.{n}" for n in range(hashed(self.seed, told.path, "length") % 4)]
+        return value
+
+
+def hashed(*parts: Any) -> int:
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest())
+
+
+def play(run: Simulation, cuts: Mapping[int, bool] | None = None) -> Simulation:
+    """To the end; what waits for people and events gets it once nothing else happens.
+
+    Before the n-th step, for each n in `cuts`, the engine dies and another one goes on; true = attempts are adopted.
+    """
+    run.begin()
+    steps = 0
+    while True:
+        if cuts and steps in cuts:
+            run = run.crash(adopt=lambda attempt, keep=cuts[steps]: keep and hashed(attempt) % 2 == 0)
+        steps += 1
+        if run.step():
+            continue
+        if run.progress.state.final:
+            return run
+        asleep = [unit for unit in run.progress.units.values() if unit.state is TaskState.SUSPENDED]
+        assert asleep, f"nothing goes on and nothing waits: {run.states()}"
+        for unit in asleep:
+            assert unit.wake is not None
+            if unit.wake.event:
+                run.send(Happened(unit.wake.event, payload="it happened"))
+            else:
+                run.send(Approved(unit.key, hashed(str(unit.key)) % 3 > 0, "ann", "fine"))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    return _Maker(draw).world()
+
+
+class _Maker:
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.mode: str = draw(st.sampled_from([FAILING, SKIPPING, BOTH]))
+        self.branches: dict[str, tuple[str, ...]] = {}
+        self.lists: set[str] = set()
+        self.left = 14
+
+    def world(self) -> World:
+        nodes = self.scope("", 0, [])
+        outcome = self.draw(st.sampled_from(list(Outcome)))
+        seed, slots = self.draw(st.integers(0, 1 << 30)), self.draw(st.integers(1, 4))
+        graph = pipeline(*nodes, outcome=outcome)
+        return World(graph, seed, self.mode, slots, self.branches, frozenset(self.lists))
+
+    def scope(self, at: str, depth: int, outside: list[tuple[str, bool]]) -> list[Node]:
+        """`outside` are nodes that may be read: their paths, and whether they are mapped."""
+        known = list(outside)
+        beside: list[tuple[str, bool]] = []
+        nodes: list[Node] = []
+        for number in range(self.draw(st.integers(1, 4 if depth else 6))):
+            if self.left <= 0 and nodes:
+                break
+            self.left -= 1
+            id = f"n{number}"
+            path = join_path(at, id)
+            made = self.node(id, path, depth, known, beside)
+            nodes.append(made)
+            known.append((path, made.each is not None))
+            beside.append((path, made.each is not None))
+        self.steer(at, nodes)
+        return list(self.draw(st.permutations(nodes)))
+
+    def node(self, id: str, path: str, depth: int, known: list[tuple[str, bool]], beside: list[tuple[str, bool]]) -> Node:
+        draw = self.draw
+        kind = draw(st.sampled_from(["task", "task", "task", "list", "scope", "time", "event", "ask", "poll"]))
+        after = tuple(
+            After(up, instances=mapped and draw(st.booleans())) for up, mapped in known if draw(st.integers(0, 3)) == 0
+        )
+        each = self.each(known, beside) if kind in ("task", "scope") and draw(st.integers(0, 2)) == 0 else None
+        header: dict[str, Any] = {"after": after, "join": self.join(), "each": each, "when": self.condition(known)}
+        header["retry"] = draw(st.sampled_from([None, Retry(1), Retry(2, delay=5.0)]))
+        header["counts_for_outcome"] = draw(st.integers(0, 5)) > 0
+        if each is None and draw(st.integers(0, 7)) == 0:
+            header["role"] = Role.TEARDOWN
+        if header["join"] not in _EARLY:
+            header["inputs"] = self.inputs(known) | ({"item": Item("i")} if each else {})
+        match kind:
+            case "list":
+                self.lists.add(path)
+                return task(id, **header)
+            case "scope" if depth < 2:
+                header.pop("inputs", None)
+                inner = self.scope(path, depth + 1, known)
+                outcome = draw(st.sampled_from(list(Outcome)))
+                last = Output(join_path(path, inner[-1].id), absent=Absent.NULL)
+                return Node(id, Sub(Scope(tuple(inner), (), {"result": last}, outcome)), **header)
+            case "time":
+                return self.wait(id, UntilTime(Const(draw(st.integers(1, 50)))), header)
+            case "event":
+                return self.wait(id, UntilEvent(Const("go")), header)
+            case "ask":
+                return self.wait(id, UntilApproval(Const("may it?"), ("ann",)), header)
+            case "poll":
+                return self.wait(id, UntilTrue(FunctionRef("user", id), 30.0), header)
+        return task(id, **header)
+
+    def wait(self, id: str, until: Any, header: dict[str, Any]) -> Node:
+        deadline = self.draw(st.sampled_from([None, None, 20.0]))
+        if not isinstance(until, UntilTrue):
+            header.pop("inputs", None)
+        overdue = Overdue.FAIL if self.mode == FAILING else Overdue.SKIP if self.mode == SKIPPING else Overdue.SUCCEED
+        return Node(id, Wait(until, deadline, overdue), **header | {"each": None})
+
+    def join(self) -> Join:
+        default = _PATIENT[1] if self.mode == BOTH else Join.ALL_SUCCESS
+        return self.draw(st.sampled_from([default, default, default, *_PATIENT, *_EARLY]))
+
+    def inputs(self, known: list[tuple[str, bool]]) -> dict[str, Binding]:
+        found: dict[str, Binding] = {}
+        for number, (up, mapped) in enumerate(known):
+            if self.draw(st.integers(0, 2)):
+                continue
+            choices: list[Binding] = [
+                Output(up, absent=Absent.NULL),
+                Status(up, ("state",)),
+                FirstOf((Output(up), Const("none"))),
+                ListOf((Const(1), Output(up, absent=Absent.NULL))),
+            ]
+            found[f"in{number}"] = Collect(up) if mapped else self.draw(st.sampled_from(choices))
+        return found
+
+    def each(self, known: list[tuple[str, bool]], beside: list[tuple[str, bool]]) -> Each:
+        draw = self.draw
+        mapped = [up for up, is_mapped in beside if is_mapped]
+        lists = [up for up, _ in known if up in self.lists]
+        sources = ["const"] + ["follow"] * 2 * bool(mapped) + ["list"] * 2 * bool(lists)
+        empty = draw(st.sampled_from(list(Empty)))
+        match draw(st.sampled_from(sources)):
+            case "follow":
+                output = Output(draw(st.sampled_from(mapped)), absent=Absent.NULL)
+                more = (Over("k", Const(["a", "b"])),) if draw(st.booleans()) else ()
+                return Each((Over("i", output, follow=True), *more), empty=empty)
+            case "list":
+                over = Over("i", Output(draw(st.sampled_from(lists))))
+                return Each((over,), empty=empty, parallelism=draw(st.sampled_from([None, 1])))
+        items = Const(list(range(draw(st.integers(0, 3)))))
+        if draw(st.booleans()):
+            return Each((Over("i", items), Over("j", items)), combine=Combine.ZIP, empty=empty)
+        return Each((Over("i", items),), empty=empty, parallelism=draw(st.sampled_from([None, None, 2])))
+
+    def condition(self, known: list[tuple[str, bool]]) -> Any:
+        if self.mode == FAILING or not known or self.draw(st.integers(0, 4)):
+            return None
+        up, _ = self.draw(st.sampled_from(known))
+        succeeded = Binary(Op.EQ, Read(Status(up, ("state",))), Read(Const("succeeded")))
+        return succeeded if self.draw(st.booleans()) else Unary(Fn.NOT, succeeded)
+
+    def steer(self, at: str, nodes: list[Node]) -> None:
+        """One of the plain tasks may decide which of those after it run."""
+        if self.mode == FAILING or len(nodes) < 3 or self.draw(st.booleans()):
+            return
+        for n, node in enumerate(nodes[:-2]):
+            path = join_path(at, node.id)
+            if node.scope is None and not isinstance(node.body, Wait) and path not in self.lists and node.each is None:
+                ways = [later.id for later in nodes[n + 1 :] if later.join is not Join.ALWAYS]
+                if len(ways) < 2:
+                    return
+                for m, later in enumerate(nodes[n + 1 :], n + 1):
+                    if later.id in ways and all(after.node != path for after in later.after):
+                        nodes[m] = _after(later, path)
+                self.branches[path] = tuple(ways)
+                return
+
+
+def _after(node: Node, path: str) -> Node:
+    from dataclasses import replace
+
+    return replace(node, after=(*node.after, After(path)))
