@@ -28,8 +28,6 @@ def candidate(name: str, numbers: list[str], categories: list[str], seed: int) -
                 f"there is no candidate {name!r}; known: logistic regression, random forest, gradient boosting"
             )
     fill_and_scale = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    spell_out = OneHotEncoder(
-        max_categories=MOST_CATEGORIES, handle_unknown="infrequent_if_exist", sparse_output=False
-    )
+    spell_out = OneHotEncoder(max_categories=MOST_CATEGORIES, handle_unknown="infrequent_if_exist", sparse_output=False)
     prepare = ColumnTransformer([("numbers", fill_and_scale, numbers), ("categories", spell_out, categories)])
     return Pipeline([("prepare", prepare), ("model", model)])

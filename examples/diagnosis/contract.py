@@ -88,13 +88,12 @@ def _schema(rows: pd.DataFrame, target: str) -> Finding:
         wrong.append("there is no column to learn from")
     count = len(wrong)
     for name, column in rows.items():
-        if name == target or is_numeric_dtype(column):
+        numbers = _numbers(column)
+        if name == target or numbers is None:
             continue
-        texts = column.dropna()
-        odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
-        if 0 < len(odd) <= (1 - MOSTLY) * len(texts):
-            count += len(odd)
-            wrong += [f"row {_number(row)}: {name} = {text!r:.40}" for row, text in odd.head(EXAMPLES).items()]
+        odd = column[numbers.isna() & column.notna()]
+        count += len(odd)
+        wrong += [f"row {_number(row)}: {name} = {text!r:.40}" for row, text in odd.head(EXAMPLES).items()]
     return _finding("schema", "the target and a feature; each column all numbers or all text", wrong, count)
 
 
@@ -118,10 +117,11 @@ def _ranges(rows: pd.DataFrame) -> Finding:
     wrong: list[str] = []
     count = 0
     for name, column in rows.items():
-        if not is_numeric_dtype(column):
+        numbers = _numbers(column)
+        if numbers is None:
             continue
         low, high = LIMITS.get(str(name), (-np.inf, np.inf))
-        values = column.dropna().astype(float)
+        values = numbers.dropna().astype(float)
         odd = values[~np.isfinite(values) | (values < low) | (values > high)]
         count += len(odd)
         wrong += [f"row {_number(row)}: {name} = {value:g}" for row, value in odd.head(EXAMPLES).items()]
@@ -141,6 +141,14 @@ def _classes(rows: pd.DataFrame, target: str) -> Finding:
     small = sizes[sizes < FEWEST_PER_CLASS]
     told = [f"{name} has {size} row{'s' if size > 1 else ''}" for name, size in small.items()]
     return _finding("classes", demands, told, int(small.sum()))
+
+
+def _numbers(column: pd.Series) -> pd.Series | None:
+    """The numbers of a column that is meant to hold numbers, with gaps for what are none; None for any other column."""
+    if is_numeric_dtype(column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if 0 < numbers.notna().sum() >= MOSTLY * column.notna().sum() else None
 
 
 def _number(row: Any) -> int:

@@ -1,7 +1,7 @@
 """Benign or malignant? Three models compete on real data, and the best is kept if it is good enough.
 
-    tidemill demo                                          # all of it, on the data that comes with scikit-learn
-    tidemill run examples/diagnosis/pipeline.py -p seed=3  # the same pipeline as any other
+- `tidemill demo` runs it on the data that comes with scikit-learn, or on a CSV file of yours;
+- `tidemill run examples/diagnosis/pipeline.py -p seed=3` runs it as any other pipeline.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def ingest(data: str, target: str, separator: str) -> Dataset:
     if data:
         # A BOM at the beginning is no part of the first column's name.
         rows = pd.read_csv(data, sep=separator, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
-        switches = rows.columns[rows.dtypes == bool].drop(target, errors="ignore")
+        switches = rows.select_dtypes("bool").columns.drop(target, errors="ignore")
         return rows.astype(dict.fromkeys(switches, "int8"))
     bunch = load_breast_cancer(as_frame=True)
     rows = bunch.frame.drop(columns="target")
@@ -137,7 +137,7 @@ def store(best: str, model: Model, metrics: Metrics, target: str, threshold: flo
 @task
 def turn_down(best: str, accuracy: float, threshold: float) -> str:
     """Say why nothing was stored."""
-    return f"the best candidate, {best}, reaches an accuracy of {accuracy:.4f}, and {threshold:g} was demanded"
+    return f"{best} reaches an accuracy of {accuracy:.4f}; {threshold:g} was demanded"
 
 
 # --- the pipeline: called once to see what depends on what; nothing is computed here. --------------------------------
@@ -166,7 +166,7 @@ def diagnosis(
     best = pick_best(candidates, models, scores)
 
     # Decided while the run is under way, from a number that one of its tasks returned.
-    with when(best.accuracy >= threshold):
+    with when(best.accuracy >= threshold, name="good_enough"):
         store(best.candidate, best.model, best.metrics, target, threshold)
-    with otherwise():
+    with otherwise(name="too_weak"):
         turn_down(best.candidate, best.accuracy, threshold)

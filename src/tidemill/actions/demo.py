@@ -58,7 +58,7 @@ def compile_demo() -> Pipeline:
 def run_demo(
     app: App,
     pipeline: Pipeline,
-    wish: Wish = Wish(),  # noqa: B008
+    wish: Wish = Wish(),
     *,
     watch: Watcher | None = None,
     begun: Callable[[Running], None] | None = None,

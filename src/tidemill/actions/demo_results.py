@@ -11,18 +11,17 @@ from typing import Any
 
 from tidemill.actions.runs import find_run
 from tidemill.app import App, content_of
-from tidemill.core.causes import Cause
 from tidemill.core.errors import StateError
 from tidemill.core.history import AttemptRecord, RunRecord, TaskRecord
 from tidemill.core.instances import instance_from, show
 from tidemill.core.records import Artifact
-from tidemill.core.states import FINAL_TASK_STATES, AttemptState, TaskState
+from tidemill.core.states import AttemptState, TaskState
 from tidemill.core.values import ArtifactRef
 from tidemill.storage.metadata import artifacts, attempts, task_runs
 
 PIPELINE = "diagnosis"
 _VALIDATE, _TRAIN, _EVALUATE, _PICK = "validate", "train", "evaluate", "pick_best"
-_STORE, _TURN_DOWN = "when_1/store", "otherwise_1/turn_down"
+_STORE, _TURN_DOWN = "good_enough/store", "too_weak/turn_down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +113,7 @@ def _output(tasks: Mapping[str, TaskRecord], name: str, key: str = "result") -> 
     return task.outputs.get(key) if task is not None and task.state is TaskState.SUCCEEDED else None
 
 
-def _candidates(
-    run: RunRecord, tasks: Mapping[str, TaskRecord], tries: list[AttemptRecord]
-) -> tuple[Candidate, ...]:
+def _candidates(run: RunRecord, tasks: Mapping[str, TaskRecord], tries: list[AttemptRecord]) -> tuple[Candidate, ...]:
     seconds = {
         instance_from(one.instance)[-1].item: one.usage.wall_s
         for one in tries
@@ -132,7 +129,7 @@ def _decision(run: RunRecord, tasks: Mapping[str, TaskRecord]) -> tuple[str, str
     threshold = run.params["threshold"]
     if _output(tasks, _STORE, "model") is not None:
         best, accuracy = _output(tasks, _PICK, "candidate"), _output(tasks, _PICK, "accuracy")
-        return "stored", f"{best} reaches an accuracy of {accuracy:.4f}, and {threshold:g} was demanded"
+        return "stored", f"{best} reaches an accuracy of {accuracy:.4f}; {threshold:g} was demanded"
     turned_down = _output(tasks, _TURN_DOWN)
     if turned_down is not None:
         return "not stored", turned_down
@@ -144,16 +141,12 @@ def _why(run: RunRecord, tasks: Mapping[str, TaskRecord]) -> str:
     broken = [
         (task.ended_at, name, task.cause)
         for name, task in tasks.items()
-        if name and task.state is TaskState.FAILED and task.state in FINAL_TASK_STATES and task.cause is not None
+        if name and task.state is TaskState.FAILED and task.cause is not None
     ]
     first = min(broken, key=lambda one: (one[0] is None, one[0] or run.created_at, -len(one[1])), default=None)
     if first is not None:
-        return _told(first[2], first[1])
-    return _told(run.cause) if run.cause is not None else ""
-
-
-def _told(cause: Cause, name: str = "") -> str:
-    return f"{name}: {cause.message}" if name else cause.message
+        return f"{first[1]}: {first[2].message}"
+    return run.cause.message if run.cause is not None else ""
 
 
 def _stored(app: App, artifact: Artifact) -> StoredModel:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ from types import FrameType
 
 from tidemill.actions.documents import run_document
 from tidemill.actions.logs import last_line
-from tidemill.actions.runs import Running
+from tidemill.actions.runs import Running, cancel_run
 from tidemill.actions.show import show_run
 from tidemill.app import App
 from tidemill.cli.live.board import Board
@@ -42,12 +44,14 @@ def carry(
     act: Callable[[Watcher | None, Begun], RunRecord],
     rows: Iterable[TaskRecord] = (),
     debug: bool = False,
+    inline: bool = False,
 ) -> int:
     """Do `act`, which carries a run, and show it; then the summary or the document. The exit code.
 
-    `rows` are what was recorded of the run before. With `debug` the terminal is left to the tasks.
+    `rows` are what was recorded of the run before. With `debug` the terminal is left to the tasks; `inline` says that
+    they run in this thread, so that an interruption has to reach into them.
     """
-    run = watched(out, app, pipeline, act, rows, debug)
+    run = watched(out, app, pipeline, act, rows, debug, inline)
     view = show_run(app, run.id)
     if out.wants_json:
         out.document(run_document(view))
@@ -63,10 +67,20 @@ def watched(
     act: Callable[[Watcher | None, Begun], RunRecord],
     rows: Iterable[TaskRecord] = (),
     debug: bool = False,
+    inline: bool = False,
 ) -> RunRecord:
     """Do `act` as `carry` does, and leave it to the caller to tell what came of it."""
-    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note) as begun:
-        return act(watch, begun)
+    running: list[Running] = []
+    # What inline tasks print must not get into a document.
+    aside = contextlib.redirect_stdout(sys.stderr) if out.wants_json else contextlib.nullcontext()
+    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note, running, inline), aside:
+        try:
+            return act(watch, running.append)
+        except KeyboardInterrupt:
+            if not running:
+                raise
+            # The engine is closed, and its processes with it; what is left is to record that the run is over.
+            return cancel_run(app, running[0].run, "interrupted")
 
 
 def exit_code(run: RunRecord) -> int:
@@ -95,19 +109,32 @@ def _view(
 
 
 @contextmanager
-def _signals(note: Note) -> Iterator[Begun]:
-    """Ctrl-C and SIGTERM ask the run to stop, a second one harder; before the run has begun they end the command."""
-    running: list[Running] = []
+def interruptible() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does."""
 
     def asked(number: int, frame: FrameType | None) -> None:
-        if not running or running[0].asked >= len(_ASKED):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, asked)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _signals(note: Note, running: list[Running], inline: bool) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask the run to stop, a second one harder, a third one leaves at once."""
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if not running or inline or running[0].asked >= len(_ASKED):
             raise KeyboardInterrupt
         running[0].cancel()
         note(datetime.now(UTC), _ASKED[running[0].asked])
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield running.append
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -27,7 +27,7 @@ _LARGEST_SEED = 2**31 - 1
         "tidemill demo", "tidemill demo --seed 3", "tidemill demo --data customers.csv --target left --threshold 0.8"
     )
 )
-@click.option("--data", metavar="FILE", default="", help="CSV file with a header, in place of the data that comes along.")
+@click.option("--data", metavar="FILE", default="", help="CSV file with a header, to use in place of our data.")
 @click.option("--target", metavar="COLUMN", default="", help="Column of FILE that names the class of each row.")
 @click.option("--seed", type=click.IntRange(0, _LARGEST_SEED), default=SEED, show_default=True, help="Of all chance.")
 @click.option(
@@ -50,9 +50,7 @@ def demo(given: Globals, data: str, target: str, seed: int, threshold: float, wa
     with opened(given) as app:
         out.say("The example: ", (looks.printable(_about(wish)), "bold"))
         pipeline = compile_demo()
-        run = watched(
-            out, app, pipeline, lambda watch, begun: run_demo(app, pipeline, wish, watch=watch, begun=begun)
-        )
+        run = watched(out, app, pipeline, lambda watch, begun: run_demo(app, pipeline, wish, watch=watch, begun=begun))
         found, file = document(app, run.id)
     if out.wants_json:
         out.document(asdict(found))
@@ -83,12 +81,13 @@ def _tell(out: Out, found: Demo, file: Path) -> None:
         case "not stored":
             out.say(("Not stored: ", "yellow"), found.reason)
         case _:
-            out.say((f"{looks.word(found.state).capitalize()}: ", looks.style(found.state)), found.reason)
+            told = (f"{looks.word(found.state).capitalize()}: ", looks.style(found.state))
+            out.console.print(out.text(told, found.reason))
     if found.model is not None:
-        out.say("  model    ", _near(found.model.path))
-        out.say("  digest   ", found.model.digest)
-    out.say("  results  ", _near(str(file)))
-    out.say("  the run  ", (f"tidemill show {found.run}", "bold"), f"  ({looks.duration(found.seconds)})")
+        out.say("model   ", _near(found.model.path))
+        out.say("digest  ", found.model.digest)
+    out.say("results ", _near(str(file)))
+    out.say("run     ", (f"tidemill show {found.run}", "bold"), f"  ({looks.duration(found.seconds)})")
 
 
 def _tell_findings(out: Out, found: Demo) -> None:

@@ -21,6 +21,7 @@ class Out:
     def __init__(self, given: Globals, wants_json: bool = False) -> None:
         self.wants_json = wants_json
         self.color = given.color
+        # Kept, because tasks that run in this process have their own idea of standard output.
         self.console = Console(
             file=sys.stdout,
             no_color=None if given.color else True,
@@ -40,7 +41,7 @@ class Out:
         return self.console.is_terminal and not self.console.is_dumb_terminal and not self.wants_json
 
     def document(self, document: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+        self.console.file.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
     def say(self, *parts: str | Text | tuple[str, str]) -> None:
         """One line for people, made of texts, or of (text, style); nothing if a document is wanted."""

@@ -54,15 +54,15 @@ def ending(seen: Seen) -> Report | Gone:
         if seen.stopped is not None:
             return replace(report, cause=seen.stopped)
         message = "ended by SIGTERM from outside"
-        return Gone(seen.attempt, Cause(CauseKind.INFRASTRUCTURE, message, signal="SIGTERM"), usage)
+        return Gone(seen.attempt, Cause(CauseKind.INFRASTRUCTURE, message, signal="SIGTERM"), usage, lost=True)
     if seen.stopped is not None:
         return Gone(seen.attempt, _with_exit(seen.stopped, seen.exit), usage, timed_out=seen.timed_out)
-    return Gone(seen.attempt, _cause(seen), usage)
+    return Gone(seen.attempt, _cause(seen), usage, lost=_taken_away(seen))
 
 
 def never_started(attempt: str, why: str) -> Gone:
     """The end of an attempt that no process could be found for."""
-    return Gone(attempt, Cause(CauseKind.INFRASTRUCTURE, why))
+    return Gone(attempt, Cause(CauseKind.INFRASTRUCTURE, why), lost=True)
 
 
 def describe_status(status: int) -> str:
@@ -115,6 +115,19 @@ def _cause(seen: Seen) -> Cause:
     return Cause(
         CauseKind.INFRASTRUCTURE, f"the process exited with code {code} before reporting: {how}", exit_code=code
     )
+
+
+_FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+
+def _taken_away(seen: Seen) -> bool:
+    """Whether something outside ended the process; a crash, an exit or too much memory is the task's own doing."""
+    if seen.exit.lost:
+        return True
+    if seen.broken or not os.WIFSIGNALED(seen.exit.status):
+        return False
+    number = os.WTERMSIG(seen.exit.status)
+    return number in _FROM_OUTSIDE or (number == signal.SIGKILL and not seen.memory_kills)
 
 
 def _killed(seen: Seen, number: int) -> Cause:

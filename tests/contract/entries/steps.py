@@ -328,3 +328,7 @@ def steered():
 def ask_twice():
     context = current()
     return [context.act("a"), context.act("b", n=1), context.read("load"), context.variable("v")]
+
+
+def interrupt():
+    raise KeyboardInterrupt

@@ -27,19 +27,19 @@ def summary(run: Simulation) -> dict[str, Any]:
 def test_every_run_comes_to_its_end_and_breaks_no_rule(world: World) -> None:
     run = world.simulation()
     run.watch = Invariants()
-    play(run)
+    play(world, run)
 
 
 @EXAMPLES
 @given(worlds())
 def test_the_same_events_give_the_same_moves(world: World) -> None:
-    assert play(world.simulation()).moves == play(world.simulation()).moves
+    assert play(world, world.simulation()).moves == play(world, world.simulation()).moves
 
 
 @EXAMPLES
 @given(worlds(), st.dictionaries(st.integers(0, 40), st.booleans(), min_size=1, max_size=3))
 def test_a_run_that_changes_hands_ends_as_one_that_does_not(world: World, cuts: dict[int, bool]) -> None:
-    undisturbed = play(world.simulation())
+    undisturbed = play(world, world.simulation())
     disturbed = world.simulation()
     disturbed.watch = Invariants()
-    assert summary(play(disturbed, cuts)) == summary(undisturbed)
+    assert summary(play(world, disturbed, cuts)) == summary(undisturbed)

@@ -50,6 +50,26 @@ def test_a_cancellation_that_nobody_asked_for_is_a_loss() -> None:
     end = ending(replace(SEEN, report=ASKED))
     assert isinstance(end, Gone)
     assert end.cause.kind is CauseKind.INFRASTRUCTURE
+    assert end.lost
+
+
+@pytest.mark.parametrize(
+    ("exit", "kills", "lost"),
+    [
+        (Exit(lost="the template died"), None, True),
+        (Exit(signal.SIGKILL), 0, True),
+        (Exit(signal.SIGTERM), None, True),
+        (Exit(signal.SIGKILL), 1, False),
+        (Exit(signal.SIGSEGV), None, False),
+        (Exit(exited(3)), None, False),
+    ],
+)
+def test_what_is_taken_away_is_lost_and_what_dies_of_itself_has_failed(
+    exit: Exit, kills: int | None, lost: bool
+) -> None:
+    end = ending(Seen("a", exit, memory_kills=kills))
+    assert isinstance(end, Gone)
+    assert end.lost is lost
 
 
 def test_a_timeout_stands_whatever_is_reported_afterwards() -> None:

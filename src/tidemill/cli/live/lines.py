@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -47,8 +46,8 @@ class Lines:
         while (line := self._queue.get()) is not None:
             # A reader that has left is no reason to stop the run.
             with contextlib.suppress(BrokenPipeError, ValueError):
-                sys.stdout.write(self._out.safe(line) + "\n")
-                sys.stdout.flush()
+                self._out.console.file.write(self._out.safe(line) + "\n")
+                self._out.console.file.flush()
 
 
 def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
