@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from tidemill.core.errors import InputError, did_you_mean
 
 HOME_NAME = ".tidemill"
 FILE_NAME = "tidemill.toml"
+
+# Fixed by the executor, so that the order of sets is the same in every attempt.
+_NOT_FOR_TASKS = frozenset({"PYTHONHASHSEED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Settings:
     sweep_seconds: how late the loss of a wake-up is noticed at most.
     grace_seconds: how long a stopped task may clean up before it is killed.
     team: whose runs these are.
+    task_environment: which environment variables tasks see besides those that every program needs: names and patterns,
+        separated by commas (default `*`: yours, as in a shell). Tidemill's own are never among them.
     """
 
     home: Path
@@ -38,10 +44,22 @@ class Settings:
     sweep_seconds: float = 3.0
     grace_seconds: float = 5.0
     team: str = "default"
+    task_environment: str = "*"
 
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'tidemill.db'}"
+
+    def for_tasks(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What of an environment tasks may see."""
+        patterns = [pattern.strip() for pattern in self.task_environment.split(",") if pattern.strip()]
+        return {
+            name: value
+            for name, value in environment.items()
+            if name not in _NOT_FOR_TASKS
+            and not name.startswith("TIDEMILL_")
+            and any(fnmatchcase(name, pattern) for pattern in patterns)
+        }
 
     @property
     def artifacts(self) -> Path:
@@ -99,6 +117,9 @@ def _from_file(file: Path) -> dict[str, Any]:
     return given
 
 
+_ARTICLE = {int: "a whole number from 0", float: "a number from 0", str: "a text"}
+
+
 def _typed(name: str, value: Any, place: str) -> Any:
     kind = {"slots": int, "sweep_seconds": float, "grace_seconds": float}.get(name, str)
     try:
@@ -109,6 +130,6 @@ def _typed(name: str, value: Any, place: str) -> Any:
             raise ValueError
     except (ValueError, TypeError):
         raise InputError(
-            f"setting {name!r} must be a {kind.__name__}, not {value!r}", place=place, remedy="see `tidemill doctor`"
+            f"setting {name!r} must be {_ARTICLE[kind]}, not {value!r}", place=place, remedy="see `tidemill doctor`"
         ) from None
     return number

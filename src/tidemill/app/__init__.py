@@ -5,16 +5,17 @@ Everything a user verb needs hangs on an `App`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from tidemill import plugins
+from tidemill.app.effects import ACTIONS
 from tidemill.core.clock import Clock
 from tidemill.core.ports import Executor
 from tidemill.core.records import Artifact, Reply, Request
-from tidemill.app.effects import ACTIONS
 from tidemill.engine.doorbell import Doorbell
 from tidemill.engine.loop import Engine, Tempo, Watcher
 from tidemill.engine.machine_clock import MachineClock
@@ -60,7 +61,9 @@ class App:
         if name == "inline":
             executor: Executor = make(self.settings.logs, answer=self._answer, debug=debug, scratch_root=scratch)
         else:
-            executor = make(self.settings.logs, slots=self.settings.slots or None, scratch_root=scratch)
+            environment = self.settings.for_tasks(os.environ)
+            slots = self.settings.slots or None
+            executor = make(self.settings.logs, slots=slots, environment=environment, scratch_root=scratch)
         return executor
 
     def engine(

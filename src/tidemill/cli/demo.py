@@ -14,7 +14,7 @@ from tidemill.actions.demo_data import inspect
 from tidemill.actions.demo_results import Candidate, Demo
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened
-from tidemill.cli.carrying import exit_code, watched
+from tidemill.cli.carrying import exit_code, interruptible, watched
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
 from tidemill.core.errors import InputError
@@ -49,7 +49,8 @@ def demo(given: Globals, data: str, target: str, seed: int, threshold: float, wa
     out = Out(given, wants_json)
     with opened(given) as app:
         out.say("The example: ", (looks.printable(_about(wish)), "bold"))
-        pipeline = compile_demo()
+        with interruptible():
+            pipeline = compile_demo()
         run = watched(out, app, pipeline, lambda watch, begun: run_demo(app, pipeline, wish, watch=watch, begun=begun))
         found, file = document(app, run.id)
     if out.wants_json:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tidemill.core.causes import Cause, CauseKind
-from tidemill.core.graph import UntilTrue, Wait
+from tidemill.core.graph import LostPolicy, UntilTrue, Wait
 from tidemill.core.history import AttemptRecord
 from tidemill.core.instances import instance_text
 from tidemill.core.records import Gone, Report
@@ -42,7 +42,6 @@ def start_attempt(flow: Flow, unit: Unit) -> None:
     unit.due_at = None
     progress.attempts[record.id] = unit
     resume = unit.wake.resume if unit.wake else None
-    unit.wake = None
     if unit.started_at is None:
         unit.started_at = flow.now
         body = unit.site.node.body
@@ -83,10 +82,14 @@ def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
 def suspend_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     """The attempt ended on purpose and is to go on later; this is no retry and no failure."""
     wake = report.wake
-    assert wake is not None
+    if wake is None:
+        nothing = Cause(CauseKind.DATA, "it suspended itself and did not say until when")
+        fail_attempt(flow, unit, replace(report, state=AttemptState.FAILED, cause=nothing))
+        return
     flow.settle_attempt(unit, AttemptState.SUSPENDED, None, report)
-    if flow.stopping(unit) is not None:
-        end(flow, unit, TaskState.CANCELLED, flow.stopping(unit))
+    stopped = flow.stopping(unit)
+    if stopped is not None:
+        _end_stopped(flow, unit, stopped, report)
         return
     unit.wake = wake
     unit.due_at = wake.at if wake.at is not None else None
@@ -106,14 +109,11 @@ def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     stopped = unit.stopping
     if stopped is not None:
         flow.settle_attempt(unit, AttemptState.CANCELLED, stopped, report)
-        unit.outputs = dict(unit.pushed or {})
-        if stopped.kind is CauseKind.TIMED_OUT and _polls(unit):
-            overdue(flow, unit)
-        else:
-            end(flow, unit, TaskState.CANCELLED, stopped, report.artifacts)
+        _end_stopped(flow, unit, stopped, report)
         return
     flow.settle_attempt(unit, AttemptState.FAILED, cause, report)
     unit.outputs = dict(unit.pushed or {})
+    unit.wake = None
     unit.failures += 1
     node, seed = unit.site.node, flow.progress.run_record.seed
     chance = luck(seed, unit.key, unit.generation, unit.failures)
@@ -125,21 +125,35 @@ def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
 
 
 def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
-    """Its process or machine was taken away."""
+    """Its process or machine was taken away. What it was resumed with stays for the next attempt."""
     report = Report(gone.attempt, AttemptState.LOST, cause=gone.cause, usage=gone.usage)
     flow.settle_attempt(unit, AttemptState.LOST, gone.cause, report)
     unit.losses += 1
-    if after_loss(unit.site.node.on_lost, unit.losses) and flow.stopping(unit) is None:
+    unit.outputs = dict(unit.pushed or {})
+    stopped = flow.stopping(unit)
+    if stopped is not None:
+        _end_stopped(flow, unit, stopped, report)
+        return
+    if after_loss(unit.site.node.on_lost, unit.losses):
         retry_after(flow, unit, 0.0, gone.cause)
         return
-    if unit.site.node.on_lost.policy.value == "fail":
+    if unit.site.node.on_lost.policy is LostPolicy.FAIL:
         unit.failures += 1
         chance = luck(flow.progress.run_record.seed, unit.key, unit.generation, unit.failures)
         again = after_failure(unit.site.node.retry, gone.cause, None, unit.failures, chance)
-        if again is not None and flow.stopping(unit) is None:
+        if again is not None:
             retry_after(flow, unit, again.delay, gone.cause)
             return
     end(flow, unit, TaskState.FAILED, gone.cause)
+
+
+def _end_stopped(flow: Flow, unit: Unit, stopped: Cause, report: Report) -> None:
+    """An attempt that was asked to end did so: a poll whose time is up by its rule, the rest cancelled."""
+    unit.outputs = dict(unit.pushed or {})
+    if unit.stopping is not None and stopped.kind is CauseKind.TIMED_OUT and _polls(unit):
+        overdue(flow, unit)
+    else:
+        end(flow, unit, TaskState.CANCELLED, stopped, report.artifacts)
 
 
 def _polls(unit: Unit) -> bool:

@@ -13,6 +13,7 @@ from tidemill.core.states import TaskState
 from tidemill.core.wiring import Site
 from tidemill.engine.ending import count_end, skip, told_to_skip
 from tidemill.engine.flow import Flow
+from tidemill.engine.moves import StopAttempt
 from tidemill.engine.unit import Unit
 
 WINDOW = 512
@@ -20,8 +21,10 @@ WINDOW = 512
 
 
 def fill_scope(flow: Flow, unit: Unit) -> None:
-    """Create what is inside a scope in its current round and is not there yet."""
-    inner = unit.inner
+    """Create what is inside a scope, once for each round."""
+    if unit.filled == unit.round:
+        return
+    unit.filled, inner = unit.round, unit.inner
     for site in flow.progress.wiring.children(unit.key.path):
         if Key(site.path, inner) not in flow.progress.units:
             _create(flow, site, inner, unit)
@@ -79,6 +82,13 @@ def _take_over(flow: Flow, unit: Unit, parent: Unit) -> None:
         unit.attempt = attempt
         unit.pushed = dict(flow.progress.pushes.get(attempt.id, {}))
         flow.progress.attempts[attempt.id] = unit
+        stopping = flow.stopping(unit)
+        if stopping is not None and not flow.progress.teardown(unit):
+            unit.stopping = stopping
+            flow.moves.append(StopAttempt(attempt.id, stopping))
+    if unit.state is TaskState.READY:
+        # What it waited for had come, and it was not started yet.
+        unit.state, unit.due_at = TaskState.SUSPENDED, flow.now
     if unit.state in (TaskState.RETRYING, TaskState.SUSPENDED):
         flow.progress.sleeping.add(unit.key)
     flow.set_timers(unit)

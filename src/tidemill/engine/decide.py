@@ -47,6 +47,10 @@ from tidemill.engine.stopping import cancel_run, mark
 from tidemill.engine.unit import Unit
 
 
+_MARKS = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
+"""What a person may say of a task run; the other ends are the engine's to give."""
+
+
 def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
     """Bring `progress` up to date with `event` and say what follows.
 
@@ -120,6 +124,8 @@ def _give_up(flow: Flow) -> None:
 
 def _begin(flow: Flow) -> None:
     progress = flow.progress
+    if progress.state.final:
+        return
     if progress.state is RunState.QUEUED:
         progress.state = RunState.RUNNING
         progress.started_at = flow.now
@@ -195,7 +201,7 @@ def _refused(flow: Flow, attempt: str) -> None:
     unit.attempt = None
     unit.attempts -= 1
     if not unit.attempts:
-        unit.started_at = None
+        unit.started_at = unit.deadline_at = None
     unit.to(TaskState.READY)
     flow.progress.ready.push(unit.key, unit.site.node.priority)
 
@@ -204,14 +210,20 @@ def _timer(flow: Flow, key: Key, kind: TimerKind) -> None:
     unit = flow.progress.units.get(key)
     if unit is None or unit.state.final:
         return
-    if kind is TimerKind.DUE:
-        if unit.due_at is not None and unit.due_at <= flow.now:
-            due(flow, unit)
-    elif key == ROOT:
+    if key == ROOT:
         timeout = flow.progress.wiring.pipeline.timeout
         if flow.progress.cancelled is None and not flow.progress.state.final:
             cancel_run(flow, Cause(CauseKind.TIMED_OUT, f"the run took longer than its {timeout:g} s"))
-    elif unit.deadline_at is not None and unit.deadline_at <= flow.now:
+        return
+    at = unit.due_at if kind is TimerKind.DUE else unit.deadline_at
+    if at is None:
+        return
+    if at > flow.now:
+        # It was put off, or the calendar has jumped back since it was due: either way it is still to come.
+        flow.moves.append(SetTimer(at, key, kind))
+    elif kind is TimerKind.DUE:
+        due(flow, unit)
+    else:
         overdue(flow, unit)
 
 
@@ -243,7 +255,10 @@ def _approved(flow: Flow, event: Approved) -> None:
 
 def _marked(flow: Flow, event: Marked) -> None:
     unit = flow.progress.units.get(event.key)
-    if unit is None or unit.state.final or not event.state.final or unit.key == ROOT:
+    if unit is None or unit.state.final or unit.key == ROOT or unit.marked is event.state:
+        return
+    if event.state not in _MARKS:
+        flow.note("mark.refused", unit.key, {"actor": event.actor, "state": event.state.value})
         return
     cause = Cause(CauseKind.CANCELLED, f"marked {event.state.value} by {event.actor}", by=event.actor)
     mark(flow, unit, event.state, cause)

@@ -52,7 +52,7 @@ def finish_scope(flow: Flow, unit: Unit) -> None:
     if unit.marked is not None:
         end(flow, unit, unit.marked, unit.stopping)
         return
-    stopped = unit.stopping or progress.cancelled
+    stopped = unit.stopping or flow.stopping(unit)
     if stopped is not None:
         by_itself = unit.stopping is not None and stopped.kind is CauseKind.TIMED_OUT
         if by_itself or state is not TaskState.SUCCEEDED:

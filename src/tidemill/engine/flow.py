@@ -43,6 +43,10 @@ class Flow:
             self.progress.sleeping.add(unit.key)
         else:
             self.progress.sleeping.discard(unit.key)
+        self.record(unit, old, made)
+
+    def record(self, unit: Unit, old: TaskState, made: tuple[Artifact, ...] = ()) -> None:
+        """The row becomes what the unit is."""
         self.moves.append(TaskMoved(unit.record(self.progress.run_record.id), old, self.now, made))
 
     def move_run(self, state: RunState, cause: Cause | None) -> None:

@@ -18,7 +18,7 @@ from tidemill.engine.starting import make_ready
 from tidemill.engine.stopping import cancel_inside
 from tidemill.engine.unit import Unit
 from tidemill.planning.facts import CacheMiss
-from tidemill.planning.step import End, Execute, step
+from tidemill.planning.step import End, Execute, repeat
 
 
 def retry_after(flow: Flow, unit: Unit, delay: float, cause: Cause) -> None:
@@ -49,7 +49,7 @@ def due(flow: Flow, unit: Unit) -> None:
 def run_again(flow: Flow, unit: Unit) -> None:
     """Put a unit that ran before back into the queue, with its inputs resolved anew."""
     unit.answer = CacheMiss("a repeated attempt is computed")
-    decision = step(unit.site, unit.key.instance, flow.progress)
+    decision = repeat(unit.site, unit.key.instance, flow.progress)
     match decision:
         case Execute():
             make_ready(flow, unit, decision)
@@ -64,6 +64,9 @@ def wake(flow: Flow, unit: Unit, payload: Any) -> None:
     if works(unit) and unit.wake is not None:
         unit.wake = replace(unit.wake, resume=payload)
         run_again(flow, unit)
+        if unit.state is TaskState.READY:
+            # Unlike a time that has come, an event does not come again after a crash.
+            flow.record(unit, TaskState.SUSPENDED)
     else:
         unit.outputs = {RESULT: payload}
         end(flow, unit, TaskState.SUCCEEDED)

@@ -18,7 +18,7 @@ from tidemill.core.joins import Counts
 from tidemill.core.records import Artifact
 from tidemill.core.states import RunState, TaskState
 from tidemill.core.values import MISSING, Missing, Value
-from tidemill.core.wiring import Frame, Site, Wiring
+from tidemill.core.wiring import Frame, Site, Wiring, ancestors
 from tidemill.engine.queue import ReadyQueue
 from tidemill.engine.tally import Tally, combined
 from tidemill.engine.unit import Unit
@@ -249,4 +249,7 @@ class Progress:
         return not self.root.state.final and not under_way and self.root.open > 0
 
     def teardown(self, unit: Unit) -> bool:
-        return unit.site.node.role is Role.TEARDOWN
+        """Whether a unit is a teardown or stands inside one: it runs although the run is being stopped."""
+        if unit.site.node.role is Role.TEARDOWN:
+            return True
+        return any(self.wiring.sites[path].node.role is Role.TEARDOWN for path in ancestors(unit.key.path))

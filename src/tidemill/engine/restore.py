@@ -42,6 +42,8 @@ def restore(
         progress.attempt_number = max(progress.attempt_number, int(attempt.id.rpartition(".")[2]))
         if not attempt.state.final:
             progress.open_attempts[Key(attempt.path, instance_from(attempt.instance))] = attempt
+    if run.state.final:
+        progress.root.state = TaskState(run.state.value)
     if run.state is RunState.CANCELLING:
         progress.cancelled = run.cause
         progress.any_stopping = True

@@ -23,7 +23,7 @@ def after_failure(policy: Retry | None, cause: Cause, rule: int | None, failures
     if policy is None or cause.kind in _NEVER:
         return None
     limit, delay = policy.limit, policy.delay
-    if rule is not None:
+    if rule is not None and 0 <= rule < len(policy.rules):
         matched = policy.rules[rule]
         if not matched.retry:
             return None

@@ -37,6 +37,8 @@ class Unit:
     sizes: tuple[int, ...] = ()
     created: int = 0
     open: int = 0
+    filled: int = -1
+    """The round of a scope whose inside has been created."""
     round: int = 0
     attempts: int = 0
     failures: int = 0

@@ -5,7 +5,7 @@ So the two cannot disagree about the rule, only about facts not yet known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -115,19 +115,27 @@ def step(site: Site, instance: Instance, facts: Facts) -> Decision:
     A path shorter than the node's width asks about the node before its own map is expanded; a full path of a mapped
     node asks about one instance.
     """
-    place = Place(site, instance)
-    one_of_many = site.own and len(instance) == site.width
+    return _explained(lambda: _first(Place(site, instance), facts))
+
+
+def _first(place: Place, facts: Facts) -> Decision:
+    site, instance = place.site, place.instance
+    waiting = _join(site, instance, facts)
+    if waiting is not None:
+        return waiting
+    if not (site.own and len(instance) == site.width):
+        stopped = _may_start(place, facts)
+        if stopped is not None:
+            return stopped
+        if site.own:
+            return _expand(place, facts)
+    return _body(place, facts)
+
+
+def _explained(decided: Callable[[], Decision]) -> Decision:
+    """The decision, or what follows from a value that is not there."""
     try:
-        waiting = _join(site, instance, facts)
-        if waiting is not None:
-            return waiting
-        if not one_of_many:
-            stopped = _may_start(place, facts)
-            if stopped is not None:
-                return stopped
-            if site.own:
-                return _expand(place, facts)
-        return _body(place, facts)
+        return decided()
     except NotYet as not_yet:
         return Undecided(not_yet.waiting_for)
     except Absence as absence:
@@ -136,6 +144,11 @@ def step(site: Site, instance: Instance, facts: Facts) -> Decision:
         return End(state, Cause(kind, str(absence)))
     except (Unbound, NotMappable) as problem:
         return End(TaskState.FAILED, Cause(CauseKind.DATA, str(problem)))
+
+
+def repeat(site: Site, instance: Instance, facts: Facts) -> Decision:
+    """What happens when a node that has started before starts again: it is not asked again whether it may."""
+    return _explained(lambda: _body(Place(site, instance), facts))
 
 
 def _join(site: Site, instance: Instance, facts: Facts) -> Decision | None:

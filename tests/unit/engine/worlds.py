@@ -79,6 +79,8 @@ class World:
                 return Skipped()
             if how == "later":
                 return Wake(after_s=30.0, resume=asked[place])
+            if how == "event":
+                return Wake(event="go", resume="kept")
             return self._value(told)
 
         return answer
@@ -89,15 +91,15 @@ class World:
     def _ends(self, told: Started) -> list[str]:
         number = hashed(self.seed, told.path, told.instance, "ends")
         table = {
-            FAILING: [["ok"], ["ok"], ["ok"], ["fail", "ok"], ["fail"], ["fail", "fail", "ok"], ["later", "ok"]],
-            SKIPPING: [["ok"], ["ok"], ["ok"], ["skip"], ["later", "ok"], ["later", "later", "skip"]],
+            FAILING: [["ok"], ["ok"], ["ok"], ["fail", "ok"], ["fail"], ["fail", "fail", "ok"], ["later", "event", "ok"]],
+            SKIPPING: [["ok"], ["ok"], ["ok"], ["skip"], ["later", "ok"], ["event", "later", "skip"]],
             BOTH: [["ok"], ["ok"], ["fail", "ok"], ["fail"], ["skip"], ["fail", "skip"], ["later", "fail", "ok"]],
         }[self.mode]
         return table[number % len(table)]
 
     def _value(self, told: Started) -> Any:
         shown = f"{told.path}{[step.item for step in told.instance]}"
-        value = f"{shown}:{hashed(sorted(told.inputs.items()), told.resume is not None) % 10_000}"
+        value = f"{shown}:{hashed(sorted(told.inputs.items()), told.resume) % 10_000}"
         if told.path in self.branches:
             ways = self.branches[told.path]
             chosen = ways[hashed(self.seed, told.path, told.instance, "way") % len(ways)]
@@ -138,6 +140,7 @@ def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None) 
     """
     run.begin()
     steps = 0
+    told: set[tuple[Any, int]] = set()
     while True:
         if cuts and steps in cuts:
             run = run.crash(adopt=lambda attempt, keep=cuts[steps]: keep and hashed(attempt) % 2 == 0)
@@ -151,6 +154,8 @@ def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None) 
         for unit in asleep:
             if unit.state is not TaskState.SUSPENDED or unit.wake is None:
                 continue
+            assert (unit.key, unit.attempts) not in told, f"{unit.key} forgot what it was told"
+            told.add((unit.key, unit.attempts))
             if unit.wake.event:
                 run.send(Happened(unit.wake.event, payload="it happened"))
             else:
