@@ -156,9 +156,10 @@ def diagnosis(
     """Tell malignant tumours from benign ones, and keep the best model if it is good enough."""
     rows = ingest(data, target, separator)
     checked = validate(rows, target)
-    # `a >> b`: b starts only after a, although it takes nothing from it.
+    fit_for_use = insist(checked.findings)
     parts = split(rows, target, holdout, seed)
-    insist(checked.findings) >> parts
+    # `a >> b`: b starts only after a, although it takes nothing from it.
+    fit_for_use >> parts
 
     # One task run for each candidate, in parallel; then one evaluation for each model, as soon as that model is there.
     models = each(train, over={"candidate": candidates}, rows=parts.train, target=target, seed=seed)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tidemill.core.check import check
@@ -29,7 +30,7 @@ def compile_pipeline(target: str, checked: bool = True) -> Pipeline:
     if checked:
         problems = check(pipeline)
         if problems:
-            raise ProblemsFound(tuple(problems))
+            raise ProblemsFound(replace(problem, place=_near(problem.place)) for problem in problems)
     return pipeline
 
 
@@ -51,6 +52,12 @@ def _read(output: bytes, file: str, code: int) -> Pipeline:
         place=file,
         remedy="see what it printed",
     )
+
+
+def _near(place: str) -> str:
+    """A place as seen from the current folder, where it lies below it."""
+    here = os.getcwd() + os.sep
+    return place.removeprefix(here)
 
 
 def _environment() -> dict[str, str]:

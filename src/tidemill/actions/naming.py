@@ -30,7 +30,8 @@ def find_task(run: RunRecord, rows: Sequence[TaskRecord], text: str, known: Iter
     if not there:
         if path in set(known):
             raise NotFound(
-                f"task {path!r} of run {run.id} has not begun", remedy=f"`tidemill show {run.id}` says what it waits for"
+                f"task {path!r} of run {run.id} has not begun",
+                remedy=f"`tidemill show {run.id}` says what it waits for",
             )
         remedy = did_you_mean(path, {row.path for row in rows if row.path} | set(known))
         raise NotFound(f"run {run.id} has no task {text!r}", remedy=remedy)

@@ -35,3 +35,9 @@ def show(source: Source | None) -> str:
     except ValueError:  # another drive
         near = source.file
     return f"{source.file if near.startswith(os.pardir) else near}:{source.line}"
+
+
+def relative(place: str) -> str:
+    """A place of `core.check`, as `show` gives it; a node path stays as it is."""
+    file, _, line = place.rpartition(":")
+    return show(Source(file, int(line))) if file and line.isdigit() else place

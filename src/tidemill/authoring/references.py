@@ -20,7 +20,8 @@ from tidemill.authoring.place import show, source_of
 from tidemill.core.annotations import Annotation, hints_of, type_of
 from tidemill.core.bindings import FunctionRef
 from tidemill.core.errors import DefinitionError
-from tidemill.core.types import Type
+from tidemill.core.graph import KEYWORDS
+from tidemill.core.types import ANY, Type
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -35,6 +36,12 @@ class Signature:
     extra: bool
     hints: Mapping[str, Annotation]
     types: Mapping[str, Type]
+
+    @property
+    def takes(self) -> dict[str, Type]:
+        """The type of every parameter, as a node's body keeps them; "**" stands for any other name."""
+        known = {name: self.types.get(name, ANY) for name in self.names}
+        return {**known, KEYWORDS: ANY} if self.extra else known
 
     def __str__(self) -> str:
         return f"({', '.join(self.names)}{', ...' if self.extra else ''})"

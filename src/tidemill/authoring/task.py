@@ -162,7 +162,7 @@ def fill_call(
         function=register(recorder, called.function, node.source, cached=called.settings.cache is not None),
         outputs=outputs,
         returns=returns,
-        takes=dict(signature.types),
+        takes=signature.takes,
         required=signature.required,
         acts=called.settings.acts,
     )

@@ -6,13 +6,15 @@ Reads no file but the sources of the functions, for their fingerprints; changes 
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from typing import Any
 
-from tidemill.authoring.drafts import Recorder, Tracing, current
+from tidemill.authoring.drafts import Recorder, ScopeDraft, Tracing, current
 from tidemill.authoring.fingerprint import Fingerprint, NoFingerprint, fingerprint
 from tidemill.authoring.freezing import freeze
 from tidemill.authoring.pipeline import PipelineDefinition, run_function
-from tidemill.authoring.place import show
+from tidemill.authoring.place import relative, show
+from tidemill.core.check import check
 from tidemill.core.errors import DefinitionError, TidemillError
 from tidemill.core.graph import Pipeline, Source
 from tidemill.core.problems import Problem, ProblemsFound
@@ -47,11 +49,19 @@ def trace_with_calls(definition: PipelineDefinition[..., Any]) -> tuple[Pipeline
         recorder.caught(error, place)
     except (Exception, SystemExit) as error:
         recorder.problems.append(_users_own(definition, error))
-    functions, code = ({}, {}) if recorder.problems else _fingerprints(recorder)
-    if recorder.problems:
-        raise ProblemsFound(recorder.problems)
+    functions, code = ({}, {"parts": {}}) if recorder.problems else _fingerprints(recorder)
     labels = {**definition.labels, **({"code": code} if code["parts"] else {})}
-    pipeline = Pipeline(
+    if recorder.problems:
+        functions = functions or {str(reference): "unknown" for reference in recorder.functions}
+        more = _seen_so_far(definition, root, functions, labels)
+        raise ProblemsFound(_in_order([*recorder.problems, *_besides(recorder.problems, more, show(place))]))
+    return _pipeline(definition, root, functions, labels), recorder.called
+
+
+def _pipeline(
+    definition: PipelineDefinition[..., Any], root: ScopeDraft, functions: dict[str, str], labels: dict[str, Json]
+) -> Pipeline:
+    return Pipeline(
         name=definition.name,
         root=freeze(root),
         params=root.inputs,
@@ -63,7 +73,36 @@ def trace_with_calls(definition: PipelineDefinition[..., Any]) -> tuple[Pipeline
         functions=functions,
         source=definition.source,
     )
-    return pipeline, recorder.called
+
+
+def _seen_so_far(
+    definition: PipelineDefinition[..., Any], root: ScopeDraft, functions: dict[str, str], labels: dict[str, Json]
+) -> list[Problem]:
+    """What is wrong with the part of the graph that came to be; nothing if a step was left half made."""
+    try:
+        pipeline = _pipeline(definition, root, functions, labels)
+    except DefinitionError:
+        return []
+    return [replace(problem, place=relative(problem.place)) for problem in check(pipeline)]
+
+
+def _besides(told: list[Problem], more: list[Problem], whole: str) -> list[Problem]:
+    """Those of `more` at lines of which nothing was told yet.
+
+    `whole` is the place of the pipeline itself: what is said of it as a whole may be due to what is missing.
+    """
+    places = {whole, *(problem.place for problem in told)}
+    return [problem for problem in more if problem.place not in places]
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """By file and line."""
+
+    def place(problem: Problem) -> tuple[str, int]:
+        file, _, line = problem.place.rpartition(":")
+        return file, int(line) if line.isdigit() else 0
+
+    return sorted(problems, key=place)
 
 
 def _users_own(definition: PipelineDefinition[..., Any], error: BaseException) -> Problem:

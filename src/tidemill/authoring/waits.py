@@ -102,7 +102,7 @@ def poll(
         given = {**(arguments or {}), **more}
         named = match_arguments(tracing, title, signature, ((), given), node.source)
         node.inputs = bind_arguments(tracing, title, signature, named, node.source)
-        takes = dict(signature.types)
+        takes = signature.takes
     except DefinitionError as error:
         tracing.caught(error, node.source)
     until = UntilTrue(register(tracing, plain, node.source), seconds or 1.0, takes)

@@ -101,7 +101,8 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
 def _defect(error: BaseException, arguments: Sequence[str]) -> Iterator[str]:
     yield f"error[defect]: {printable(f'{type(error).__name__}: {error}')}"
     yield "  This is a defect of Tidemill, not of your pipeline; what was recorded is safe."
-    yield f"  Please report it with this line: tidemill {_installed()}, Python {platform.python_version()}, {sys.platform}"
+    versions = f"tidemill {_installed()}, Python {platform.python_version()}, {sys.platform}"
+    yield f"  Please report it with this line: {versions}"
     if not _debugging(arguments):
         yield "  Set TIDEMILL_DEBUG=1 and call it again to see the traceback."
 

@@ -51,15 +51,28 @@ MARKS: Mapping[str, str] = MappingProxyType(
         "started": "●",
         "retrying": "↻",
         "suspended": "…",
-        "skipped": "–",
+        "skipped": "\u2013",
         "cancelled": "■",
         "cancelling": "■",
-        "removed": "–",
+        "removed": "\u2013",
     }
 )
 WAITING = "○"
+TIMES = "\u00d7"
 _ASCII = str.maketrans(
-    {"✓": "+", "✗": "x", "●": "*", "↻": "r", "…": "~", "–": "-", "■": "#", "○": ".", "×": "x", "→": ">", "│": "|"}
+    {
+        "✓": "+",
+        "✗": "x",
+        "●": "*",
+        "↻": "r",
+        "…": "~",
+        "\u2013": "-",
+        "■": "#",
+        "○": ".",
+        "\u00d7": "x",
+        "→": ">",
+        "│": "|",
+    }
 )
 
 
@@ -100,11 +113,13 @@ def last_shown(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.3s`, `12s`, `3m 05s`, `2h 04m`, `3d 04h`; "" for None."""
+    """`8ms`, `0.3s`, `12s`, `3m 05s`, `2h 04m`, `3d 04h`; "" for None."""
     if seconds is None:
         return ""
+    if seconds < 0.0995:
+        return f"{max(round(seconds * 1000), 0)}ms"
     if seconds < 9.95:
-        return f"{max(seconds, 0):.1f}s"
+        return f"{seconds:.1f}s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"

@@ -83,7 +83,9 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with `tidemill init NAME`; `tidemill COMMAND --help` shows examples.",
 )
-@click.option("--home", metavar="PATH", default="", help="Folder of runs, artifacts and logs, instead of the project's.")
+@click.option(
+    "--home", metavar="PATH", default="", help="Folder of runs, artifacts and logs, instead of the project's."
+)
 @click.option("--no-color", is_flag=True, help="Print without colours; so does the environment variable NO_COLOR.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context

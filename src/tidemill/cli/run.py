@@ -24,7 +24,9 @@ from tidemill.core.errors import InputError
 @click.argument("target", metavar="FILE[:PIPELINE]")
 @param_options
 @click.option("--executor", default="", metavar="NAME", help="Where tasks run: processes (the default) or inline.")
-@click.option("--seed", type=click.IntRange(0), default=None, help="Source of all randomness; drawn if it is not given.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=None, help="Source of all randomness; drawn if it is not given."
+)
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the run; may be repeated.")
 @click.option("--request-key", default="", metavar="KEY", help="The same key gives the same run, however often called.")
 @click.option("--debug", is_flag=True, help="Run tasks here, one by one, with the terminal as theirs.")

@@ -43,6 +43,10 @@ class OutputSpec:
     codec: str = ""
 
 
+KEYWORDS = "**"
+"""The name in `Call.takes` that stands for any input the function takes by keyword."""
+
+
 class Returns(Enum):
     """How what a function returns becomes outputs."""
 

@@ -14,6 +14,7 @@ from tests.unit.authoring.graphs import graph_of, nodes_of, problem_of, problems
 from tidemill import Dataset, Metrics, Model, artifact, pipeline, run_info, task
 from tidemill.authoring.trace import trace
 from tidemill.core.bindings import Const, DictOf, FunctionRef, ListOf, Metadata, Output, Param, RunField, RunInfo
+from tidemill.core.check import check
 from tidemill.core.errors import DefinitionError
 from tidemill.core.graph import (
     Cache,
@@ -627,3 +628,47 @@ def test_a_trace_inside_a_trace_is_refused() -> None:
         trace(inner)
 
     assert "under way already" in problem_of(outer).message
+
+
+@task
+def number_of(rows: Dataset) -> int:
+    return len(rows)
+
+
+@task
+def titled(title: str) -> str:
+    return title
+
+
+@task
+def half_annotated(rows, config: dict[str, int]):  # type: ignore[no-untyped-def]
+    return rows
+
+
+@task
+def any_keyword(one: int, **others: int) -> int:
+    return one
+
+
+def test_everything_wrong_with_a_definition_is_told_at_once_in_the_order_of_its_lines() -> None:
+    def example() -> None:
+        rows = load(mode="x")  # type: ignore[call-arg]
+        number = number_of(rows)
+        titled(number)
+        if number > 3:
+            number_of(rows)
+
+    found = problems_of(example)
+    lines = [int(problem.place.rpartition(":")[2]) for problem in found]
+    assert lines == sorted(lines)
+    assert {problem.code for problem in found} >= {"unknown-argument", "wrong-type"}
+    assert any("is int, not str" in problem.message for problem in found), "edges are judged although a call is wrong"
+    assert any("known only when the run is under way" in problem.message for problem in found)
+
+
+def test_a_function_that_is_annotated_in_part_takes_all_of_its_parameters() -> None:
+    def example() -> None:
+        half_annotated(1, config={"a": 1})
+        any_keyword(one=1, other=2)
+
+    assert check(graph_of(example)) == []

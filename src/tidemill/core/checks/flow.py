@@ -9,15 +9,12 @@ from tidemill.core.checks.kinds import complaint, inside, type_of, whole_of
 from tidemill.core.checks.survey import Survey
 from tidemill.core.checks.words import quote_binding, show_path
 from tidemill.core.errors import did_you_mean
-from tidemill.core.graph import Call, Sub, UntilTrue, Wait
+from tidemill.core.graph import KEYWORDS, Call, Sub, UntilTrue, Wait
 from tidemill.core.problems import Problem
 from tidemill.core.values import ArtifactRef
 
 CONTENT_TYPES = frozenset({"Dataset", "Model", "Report"})
 """Artifacts whose content only a worker opens."""
-
-KEYWORDS = "**"
-"""In `takes`: the function accepts inputs of any name."""
 
 
 def types_fit(survey: Survey) -> Iterator[Problem]:

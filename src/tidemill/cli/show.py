@@ -1,0 +1,292 @@
+"""`tidemill show`: a run with its tasks, or one task with everything that is known of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+
+import click
+from rich.text import Text
+
+from tidemill.actions.documents import detail_document, run_document
+from tidemill.actions.show import Made, RunView, TaskDetail, TaskView, show_run, show_task
+from tidemill.actions.wording import binding_text, condition_text, value_text
+from tidemill.cli import looks
+from tidemill.cli.calling import examples, json_option, opened_to_read, run_argument
+from tidemill.cli.main import Globals
+from tidemill.cli.output import Out
+from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.history import RunRecord, TaskKind
+from tidemill.core.instances import Key, instance_from
+from tidemill.core.states import TaskState
+
+FEW = 8
+"""A map of more instances is one line, with a line for each of the first that went wrong."""
+
+WRONG = 5
+NAME = 34
+
+_ROW = Sequence[str | Text | tuple[str, str]]
+_WRONG = (TaskState.FAILED, TaskState.CANCELLED)
+
+
+@click.command(epilog=examples("tidemill show latest", "tidemill show 3f2a", "tidemill show latest --task 'train[2]'"))
+@run_argument
+@click.option("--task", default="", metavar="NAME", help="One task run, such as train[2] or folds/fit[0][1].")
+@click.option("--all", "every", is_flag=True, help="Every instance of every map, however many there are.")
+@json_option
+@click.pass_obj
+def show(given: Globals, run_id: str, task: str, every: bool, wants_json: bool) -> None:
+    """Show a run: its dates, its parameters, and what became of each task.
+
+    RUN is the id of a run, the beginning of one, or `latest`.
+    """
+    out = Out(given, wants_json)
+    with opened_to_read(given) as app:
+        if task:
+            detail = show_task(app, run_id, task)
+            out.document(detail_document(detail)) if wants_json else _detail(out, detail)
+            return
+        view = show_run(app, run_id)
+    out.document(run_document(view)) if wants_json else _run(out, view, every)
+
+
+def _run(out: Out, view: RunView, every: bool) -> None:
+    run = view.run
+    text, style = out.state(run.state)
+    took = looks.duration(looks.between(run.started_at, run.ended_at))
+    out.say((run.pipeline, "bold"), f"  run {run.id}  ", (text, style), f"  in {took}" if took else "")
+    for label, value in _header(run):
+        out.say((f"  {label:14}", "dim"), value)
+    if run.cause is not None:
+        out.say(("  cause         ", "dim"), (run.cause.message, looks.style(run.state)))
+    out.say()
+    out.table(("TASK", "STATE", ">TRIES", ">TOOK", ">CPU", ">MEMORY", "CAUSE"), _rows(out, view, every))
+    if view.made:
+        out.say()
+        out.say((looks.plural(len(view.made), "artifact"), "bold"))
+        _artifacts(out, view.made if every else view.made[:FEW])
+        if not every and len(view.made) > FEW:
+            out.say((f"  and {len(view.made) - FEW} more: --all lists them", "dim"))
+    if view.carried in ("gone", "free"):
+        why = "the engine that carried it is gone" if view.carried == "gone" else "no engine carries it"
+        out.say()
+        out.say(("This run stands still: ", "yellow"), f"{why}; ", (f"tidemill resume {run.id}", "bold"), " goes on.")
+
+
+def _header(run: RunRecord) -> Iterator[tuple[str, str]]:
+    yield "scheduled for", looks.moment(run.scheduled_for) or "not scheduled"
+    if run.interval_start is not None and run.interval_end is not None:
+        yield "data interval", f"{looks.moment(run.interval_start)} to {looks.moment(run.interval_end)}"
+    else:
+        yield "data interval", "none"
+    yield "started at", looks.moment(run.started_at) or "not yet"
+    params = ", ".join(f"{name} = {value_text(value)}" for name, value in run.params.items())
+    yield "parameters", looks.cut(params, 400) or "none"
+    if run.tags:
+        yield "tags", ", ".join(f"{key}={value}" for key, value in run.tags.items())
+    by = f"{run.actor} on {run.executor}" if run.actor else run.executor
+    yield "run by", f"{by}, seed {run.seed}" + (f", reopened {run.generation}x" if run.generation else "")
+
+
+def _rows(out: Out, view: RunView, every: bool) -> Iterator[_ROW]:
+    for path, group in groupby(view.tasks, key=lambda task: task.key.path):
+        tasks = list(group)
+        when = view.wiring.site(path).node.when
+        condition = f"if {condition_text(when)}" if when is not None else ""
+        instances = [task for task in tasks if task.key.instance and not _is_map(task)]
+        if every or len(instances) <= FEW:
+            # A map is told by its instances; alone it is shown if there are none.
+            shown = [task for task in tasks if not (_is_map(task) and instances)]
+            yield from (_row(out, task, _indent(path), condition) for task in shown)
+            continue
+        yield _many(out, path, instances)
+        wrong = [task for task in instances if task.state in _WRONG]
+        yield from (_row(out, task, f"{_indent(path)}  ") for task in wrong[:WRONG])
+        if len(wrong) > WRONG:
+            yield [(f"{_indent(path)}  and {len(wrong) - WRONG} more", "dim"), *[""] * 6]
+
+
+def _row(out: Out, task: TaskView, indent: str, condition: str = "") -> _ROW:
+    name = str(Key(task.key.path.rpartition("/")[2], task.key.instance))
+    return (
+        indent + looks.cut(name, NAME),
+        out.state(task.state),
+        str(len(task.attempts)) if task.attempts else "",
+        looks.duration(task.seconds),
+        looks.duration(task.cpu_seconds) if task.attempts and task.state.final else "",
+        looks.size(task.peak_bytes),
+        (looks.cut(_aside(task, condition), 200), "dim"),
+    )
+
+
+def _aside(task: TaskView, condition: str) -> str:
+    record = task.record
+    if record is None:
+        return ""
+    if record.reused_from:
+        return f"reused from {record.reused_from}"
+    if record.wake is not None and not record.state.final:
+        return _waits(task)
+    if record.cause is not None and task.state is not TaskState.SUCCEEDED:
+        return (
+            f"{record.cause.message}: {condition[3:]}"
+            if _is_condition(record.cause) and condition
+            else (record.cause.message)
+        )
+    if task.kind is TaskKind.MAP and record.count is not None:
+        return f"a map over {record.count}"
+    return condition
+
+
+def _is_condition(cause: Cause) -> bool:
+    return cause.kind is CauseKind.CONDITION and not cause.by
+
+
+def _indent(path: str) -> str:
+    return "  " * path.count("/")
+
+
+def _many(out: Out, path: str, instances: Sequence[TaskView]) -> _ROW:
+    counts = Counter(task.state for task in instances)
+    worst = next((state for state in (TaskState.RUNNING, TaskState.FAILED) if counts.get(state)), None)
+    state = worst or counts.most_common(1)[0][0]
+    starts = [task.record.started_at for task in instances if task.record and task.record.started_at]
+    ends = [task.record.ended_at for task in instances if task.record and task.record.ended_at]
+    took = looks.between(min(starts), max(ends)) if starts and ends else None
+    told = ", ".join(f"{number} {looks.word(one)}" for one, number in counts.items())
+    return (
+        f"{_indent(path)}{looks.cut(path.rpartition('/')[2], NAME)} {looks.TIMES}{len(instances)}",
+        out.state(state),
+        str(sum(len(task.attempts) for task in instances)),
+        looks.duration(took),
+        looks.duration(sum(task.cpu_seconds for task in instances)),
+        looks.size(max(task.peak_bytes for task in instances)),
+        (told, "dim"),
+    )
+
+
+def _is_map(task: TaskView) -> bool:
+    return task.kind is TaskKind.MAP
+
+
+def _waits(task: TaskView) -> str:
+    record = task.record
+    wake = record.wake if record is not None else None
+    if record is None or wake is None:
+        return ""
+    if wake.approval:
+        return f"waits for approval: {wake.approval}"
+    if wake.event:
+        return f"waits for the event {wake.event}" + (f" with key {wake.event_key}" if wake.event_key else "")
+    return f"waits until {looks.moment(record.due_at)}" if record.due_at is not None else ""
+
+
+def _artifacts(out: Out, made: Sequence[Made]) -> None:
+    out.table(
+        ("  TYPE", "MADE BY", "FORMAT", ">SIZE", "CONTENT"),
+        (
+            (
+                f"  {one.artifact.type.rpartition('.')[2]}",
+                str(Key(one.by.path, instance_from(one.by.instance))),
+                one.artifact.codec + ("" if one.artifact.safe else " (unsafe)"),
+                looks.size(one.artifact.size),
+                (one.artifact.uri or one.artifact.digest, "dim"),
+            )
+            for one in made
+        ),
+    )
+
+
+# --- one task ---------------------------------------------------------------------------------------------------------
+
+
+def _detail(out: Out, detail: TaskDetail) -> None:
+    task, record = detail.view, detail.view.record
+    text, style = out.state(task.state)
+    out.say((str(task.key), "bold"), f"  run {detail.run.id}  ", (text, style), f"  {looks.duration(task.seconds)}")
+    if detail.node.source is not None:
+        out.say(("  defined at    ", "dim"), str(detail.node.source))
+    if waits := _waits(task):
+        out.say(("  now           ", "dim"), waits)
+    if record is not None and record.reused_from:
+        out.say(("  reused from   ", "dim"), record.reused_from)
+    if record is not None and record.count is not None:
+        out.say(("  map over      ", "dim"), str(record.count))
+    if record is not None and record.cause is not None:
+        _cause(out, record.cause, "  cause         ")
+    _inputs(out, detail)
+    if record is not None and record.outputs:
+        out.say()
+        out.say(("outputs", "bold"))
+        for name, value in record.outputs.items():
+            out.say(f"  {name} = ", value_text(value, 400))
+    if detail.made:
+        out.say()
+        out.say(("artifacts", "bold"))
+        _artifacts(out, detail.made)
+    _attempts(out, detail)
+    if detail.events:
+        out.say()
+        out.say(("events", "bold"))
+        for event in detail.events:
+            out.say(f"  {_clock(event.at)}  {event.kind}", (_told(event.payload), "dim"))
+
+
+def _inputs(out: Out, detail: TaskDetail) -> None:
+    if not detail.node.inputs and not detail.used:
+        return
+    out.say()
+    out.say(("inputs", "bold"))
+    for name, binding in detail.node.inputs.items():
+        out.say(f"  {name} ", ("from ", "dim"), looks.cut(binding_text(binding), 200))
+    for one in detail.used:
+        made_by = Key(one.by.path, instance_from(one.by.instance))
+        elsewhere = f" of run {one.by.run}" if one.by.run != detail.run.id else ""
+        kind = one.artifact.type.rpartition(".")[2]
+        out.say(
+            ("  was given ", "dim"), f"{kind} made by {made_by}{elsewhere}, {looks.size(one.artifact.size) or '0 B'}"
+        )
+
+
+def _attempts(out: Out, detail: TaskDetail) -> None:
+    if not detail.view.attempts:
+        return
+    out.say()
+    out.table(
+        (">TRY", "STATE", "STARTED", ">TOOK", ">CPU", ">MEMORY", "CAUSE"),
+        (
+            (
+                str(attempt.number),
+                out.state(attempt.state),
+                looks.day_and_time(attempt.started_at),
+                looks.duration(attempt.usage.wall_s) if attempt.state.final else "",
+                looks.duration(attempt.usage.cpu_s) if attempt.state.final else "",
+                looks.size(attempt.usage.peak_bytes),
+                (looks.cut(attempt.cause.message, 200) if attempt.cause is not None else "", "dim"),
+            )
+            for attempt in detail.view.attempts
+        ),
+    )
+    for attempt in detail.view.attempts:
+        for note in attempt.notes:
+            out.say((f"  try {attempt.number}: {note}", "dim"))
+
+
+def _cause(out: Out, cause: Cause, label: str) -> None:
+    out.say((label, "dim"), (cause.message, "red"), f"  ({cause.kind.value})")
+    for line in cause.traceback.rstrip().splitlines():
+        out.say("    ", (line, "dim"))
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _told(payload: object) -> str:
+    if not isinstance(payload, dict):
+        return ""
+    said = ", ".join(f"{key} {value_text(value)}" for key, value in payload.items() if value not in ("", None))
+    return f"  {looks.cut(said, 200)}" if said else ""

@@ -1,0 +1,370 @@
+"""`tidemill demo` keeps its word: real data, real processes, figures read back from what was recorded."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+
+from tidemill.actions import demo_data
+from tidemill.actions.demo import Wish, compile_demo, document, example_file, run_demo
+from tidemill.actions.demo_results import Demo
+from tidemill.app import App
+from tidemill.cli.main import main
+from tidemill.core.graph import Pipeline
+from tidemill.core.states import RunState
+from tidemill.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+NAMES = ["logistic regression", "random forest", "gradient boosting"]
+WHOLE = {
+    "ingest",
+    "validate",
+    "insist",
+    "split",
+    "train",
+    "train[0]",
+    "train[1]",
+    "train[2]",
+    "evaluate",
+    "evaluate[0]",
+    "evaluate[1]",
+    "evaluate[2]",
+    "pick_best",
+}
+
+
+def tidemill(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "tidemill", "--home", str(folder / "home"), "demo", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
+
+
+def written(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "home" / "demo.json").read_text(encoding="utf-8"))
+    return found
+
+
+def load_model(model: dict[str, Any]) -> Any:
+    """The model, from bytes that are what the digest says."""
+    content = Path(model["path"]).read_bytes()
+    assert model["digest"] == "blake2b:" + blake2b(content, digest_size=32).hexdigest()
+    assert model["size"] == len(content)
+    assert model["codec"] == "sklearn"
+    return skops.io.load(model["path"], trusted=skops.io.get_untrusted_types(file=model["path"]))
+
+
+def write_rows(path: Path, rows: list[list[object]], delimiter: str = ",") -> Path:
+    with path.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def customers(path: Path, count: int = 240) -> Path:
+    """Three classes as text; numbers with gaps, a category with gaps, a switch, an id that says nothing."""
+    chance = random.Random(5)
+    rows: list[list[object]] = [["id", "age", "plan", "income", "active", "what next"]]
+    for number in range(count):
+        age, plan, active = chance.randint(18, 80), chance.choice(["basic", "plus", "pro"]), chance.random() > 0.3
+        score = (age < 40) + 1.5 * (plan == "basic") + 2 * (not active)
+        label = "leaves" if score > 2 else "stays" if score > 0.5 else "não sabe"
+        income = round(chance.gauss(3000, 800), 2) if chance.random() > 0.1 else ""
+        rows.append([f"c{number:04}", age, plan if chance.random() > 0.05 else "", income, active, label])
+    return write_rows(path, rows, ";")
+
+
+# --- on the data that comes with scikit-learn -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo as a newcomer calls it: the folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = tidemill(folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_every_task_runs_and_the_branch_that_was_not_taken_is_skipped(first: tuple[Path, str]) -> None:
+    found = written(first[0])
+    assert found["state"] == "succeeded"
+    assert found["tasks"] == {
+        **dict.fromkeys([*WHOLE, "good_enough", "good_enough/store"], "succeeded"),
+        "too_weak": "skipped",
+    }
+    assert found["data"] == {"file": "", "target": "diagnosis", "rows": 569, "features": 30}
+    assert [finding["rule"] for finding in found["findings"]] == ["row count", "schema", "nulls", "ranges", "classes"]
+    assert all(finding["offending"] == 0 for finding in found["findings"])
+    assert found["seconds"] > 0
+
+
+def test_the_stored_model_has_the_stated_accuracy_on_rows_it_has_not_seen(first: tuple[Path, str]) -> None:
+    found = written(first[0])
+    best = max(found["candidates"], key=lambda one: (one["metrics"]["accuracy"], -one["metrics"]["log_loss"]))
+    assert [one["name"] for one in found["candidates"]] == NAMES
+    assert (found["best"], found["decision"]) == (best["name"], "stored")
+    assert best["metrics"]["accuracy"] > 0.9
+    assert all(one["seconds"] > 0 for one in found["candidates"])
+    bunch = load_breast_cancer(as_frame=True)
+    truth = pd.Series(bunch.target_names[bunch.target])
+    _, features, _, truth = train_test_split(
+        bunch.data, truth, test_size=0.25, stratify=truth, random_state=found["seed"]
+    )
+    said = load_model(found["model"]).predict(features)
+    assert accuracy_score(truth, said) == best["metrics"]["accuracy"]
+    assert set(said) == {"benign", "malignant"}
+
+
+def test_the_terminal_shows_what_happens_and_then_the_candidates_in_80_columns(first: tuple[Path, str]) -> None:
+    found, printed = written(first[0]), first[1]
+    assert printed.index("train[2] succeeded") < printed.index("pick_best succeeded") < printed.index("accuracy")
+    table = printed[printed.index("   candidate") : printed.index("Stored:")].strip("\n").splitlines()
+    assert table[0].split() == ["candidate", "accuracy", "ROC", "AUC", "log", "loss", "trained", "in"]
+    assert len(table) == 4
+    assert all(len(line) <= 80 for line in table)
+    for one in found["candidates"]:
+        line = next(line for line in table if one["name"] in line)
+        for name in ("accuracy", "roc_auc", "log_loss"):
+            assert f"{one['metrics'][name]:.4f}" in line
+        assert ("best" in line) is (one["name"] == found["best"])
+    for told in (found["model"]["digest"], Path(found["model"]["path"]).name, f"tidemill show {found['run']}"):
+        assert told in printed
+
+
+@pytest.fixture(scope="module")
+def home(first: tuple[Path, str]) -> Path:
+    return first[0] / "home"
+
+
+@pytest.fixture(scope="module")
+def example() -> Pipeline:
+    return compile_demo()
+
+
+def again(home: Path, example: Pipeline, wish: Wish) -> Demo:
+    with App(Settings(home=home)) as app:
+        run = run_demo(app, example, wish)
+        assert run.state is RunState.SUCCEEDED
+        return document(app, run.id)[0]
+
+
+def test_the_same_seed_gives_the_same_figures_and_the_same_model(
+    first: tuple[Path, str], home: Path, example: Pipeline
+) -> None:
+    before = written(first[0])
+    after = asdict(again(home, example, Wish()))
+    assert after["run"] != before["run"]
+    assert after["model"] == before["model"]
+    for one, other in zip(before["candidates"], after["candidates"], strict=True):
+        assert one["metrics"] == other["metrics"]
+
+
+def test_another_seed_gives_other_figures_and_another_model(home: Path, example: Pipeline) -> None:
+    one, other = again(home, example, Wish(seed=7)), again(home, example, Wish(seed=8))
+    assert one.model is not None
+    assert other.model is not None
+    assert one.model.digest != other.model.digest
+    for left, right in zip(one.candidates, other.candidates, strict=True):
+        assert left.metrics["log_loss"] != right.metrics["log_loss"]
+
+
+def test_a_threshold_that_nothing_reaches_stores_nothing_and_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["--home", str(home), "demo", "--threshold", "1.01", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert (found["state"], found["decision"], found["model"]) == ("succeeded", "not stored", None)
+    assert found["reason"].endswith("; 1.01 was demanded")
+    assert found["tasks"]["good_enough"] == "skipped"
+    assert found["tasks"]["too_weak/turn_down"] == "succeeded"
+    assert json.loads((home / "demo.json").read_text(encoding="utf-8")) == found
+
+
+# --- on data of one's own ---------------------------------------------------------------------------------------------
+
+
+def test_a_table_of_ones_own_changes_every_figure(tmp_path: Path) -> None:
+    file = customers(tmp_path / "customers.csv")
+    done = tidemill(tmp_path, "--data", "customers.csv", "--target", "what next", "--threshold", "0.6")
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = written(tmp_path)
+    assert found["data"] == {"file": str(file), "target": "what next", "rows": 240, "features": 5}
+    assert found["decision"] == "stored"
+    assert all("roc_auc" not in one["metrics"] for one in found["candidates"])
+    assert "macro F1" in done.stdout
+    rows = pd.read_csv(file, sep=";").astype({"active": "int8"})
+    train, holdout = train_test_split(rows, test_size=0.25, stratify=rows["what next"], random_state=found["seed"])
+    model = load_model(found["model"])
+    said = model.predict(holdout.drop(columns="what next"))
+    best = next(one for one in found["candidates"] if one["name"] == found["best"])
+    assert accuracy_score(holdout["what next"], said) == best["metrics"]["accuracy"]
+    assert set(model.classes_) == {"leaves", "stays", "não sabe"}
+    # It uses the category and the switch, and does not learn ids by heart.
+    columns = {name.split("__")[1] for name in model[:-1].get_feature_names_out()}
+    assert columns >= {"age", "income", "active", "plan_basic", "plan_nan"}
+    assert not any(name.startswith("id") for name in columns)
+    assert len(train) == 180
+
+
+def test_data_that_breaks_a_rule_stops_the_run_before_anything_is_trained(tmp_path: Path) -> None:
+    bunch = load_breast_cancer(as_frame=True)
+    rows = bunch.frame.rename(columns={"target": "label"}).astype({"mean radius": object, "label": object})
+    rows.loc[4, "mean radius"] = -3.0
+    rows.loc[7, "mean radius"] = "smudged"
+    rows.loc[9, "label"] = None
+    rows.to_csv(tmp_path / "broken.csv", index=False)
+    done = tidemill(tmp_path, "--data", "broken.csv", "--target", "label")
+    assert done.returncode == 1
+    found = written(tmp_path)
+    assert found["state"] == "failed"
+    assert {finding["rule"]: finding["offending"] for finding in found["findings"]} == {
+        "row count": 0,
+        "schema": 1,
+        "nulls": 1,
+        "ranges": 1,
+        "classes": 0,
+    }
+    for told in ("row 8: mean radius = 'smudged'", "row 10: label is empty", "row 5: mean radius = -3"):
+        assert told in found["reason"]
+        assert told in done.stdout
+    assert found["reason"].startswith("insist: the data breaks 3 of 5 rules: ")
+    assert found["tasks"] == {
+        "ingest": "succeeded",
+        "validate": "succeeded",
+        "insist": "failed",
+        **dict.fromkeys(["split", "train", "evaluate", "pick_best", "good_enough", "too_weak"], "upstream_failed"),
+    }
+    assert all(one["metrics"] == {} and one["seconds"] is None for one in found["candidates"])
+    assert (found["best"], found["decision"], found["model"]) == ("", "", None)
+
+
+# --- what cannot be used ----------------------------------------------------------------------------------------------
+
+HEAD = ["size", "kind", "label"]
+
+
+def good(count: int = 60) -> list[list[object]]:
+    return [HEAD, *([n, "ab"[n % 2], "yes" if n % 3 else "no"] for n in range(count))]
+
+
+BAD: dict[str, tuple[list[list[object]] | bytes | None, str, str, str, str]] = {
+    "missing file": (None, "label", "not-found", "there is no file 'x.csv'", "give the path of a CSV file"),
+    "a folder": (b"/", "label", "data-unusable", "it is a folder", "give the path of a CSV file"),
+    "bytes": (bytes(range(256)), "label", "data-unusable", "its bytes are not UTF-8 text", "encoding UTF-8"),
+    "zero bytes": (b"a,b\0c\n1,2\n", "b", "data-unusable", "it holds bytes that no text has", "with a header"),
+    "prose": (b"all in one line\n" * 60, "label", "data-unusable", "does not name two columns", "names the columns"),
+    "empty": (b"", "label", "data-unusable", "does not name two columns", "names the columns"),
+    "ragged": (
+        [*good(), [1, 2]],
+        "label",
+        "data-unusable",
+        "row 61 has 2 fields, and the first line names 3 columns",
+        "put quotes",
+    ),
+    "same name": ([["a", "a"], [1, 2]], "a", "data-unusable", "two columns have the name 'a'", "rename one of them"),
+    "quotes": (b'a,b\n1,"x"y\n', "b", "data-unusable", "it is not a CSV file: ", "save it as CSV"),
+    "no target": (good(), "", "input", "not said which column", "--target COLUMN; its columns: size, kind, label"),
+    "typo": (good(), "lable", "not-found", "there is no column 'lable'", "did you mean 'label'?"),
+    "far off": (good(), "zzz", "not-found", "there is no column 'zzz'", "known: kind, label, size"),
+    "few rows": (good(49), "label", "data-unusable", "it has 49 rows, and at least 50 are needed", "bring more data"),
+    "one class": (
+        [HEAD, *([n, "a", "yes"] for n in range(60))],
+        "label",
+        "data-unusable",
+        "holds only the class 'yes'",
+        "two classes or more",
+    ),
+    "no class": ([HEAD, *([n, "a", ""] for n in range(60))], "label", "data-unusable", "nothing at all", "two classes"),
+    "a measure": (
+        good(),
+        "size",
+        "data-unusable",
+        "column 'size' is no target of a classification: it is a number with 60 distinct values",
+        "'high' and 'low'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_used_is_told_before_anything_runs(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, target, code, message, remedy = BAD[case]
+    file = tmp_path / "x.csv"
+    match content:
+        case None:
+            pass
+        case b"/":
+            file.mkdir()
+        case bytes():
+            file.write_bytes(content)
+        case _:
+            write_rows(file, content)
+    arguments = ["--home", str(tmp_path / "home"), "demo", "--data", str(file), "--json"]
+    arguments += ["--target", target] if target else []
+    assert main(arguments) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == code
+    assert message.replace("'x.csv'", repr(str(file))) in error["message"]
+    assert remedy in error["remedy"]
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "label"], "there is no file"),
+        (["--threshold", "nan"], "--threshold must be a number"),
+        (["--threshold", "much"], "'much' is not a valid float"),
+        (["--seed", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_options_that_make_no_sense(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--home", str(tmp_path / "home"), "demo", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_separator_is_found_and_spaces_are_no_part_of_a_value(tmp_path: Path) -> None:
+    for separator in demo_data.SEPARATORS:
+        file = write_rows(tmp_path / "x.csv", good(), separator)
+        assert demo_data.inspect(file, "label").separator == separator
+    text = file.read_text(encoding="utf-8").replace("|", "| ")
+    file.write_text("\ufeff" + text, encoding="utf-8")
+    assert demo_data.inspect(file, "label") == demo_data.Table(file, "label", "|")
+    assert demo_data.inspect(file, "kind").target == "kind"
+
+
+def test_the_command_and_the_example_demand_the_same_of_a_table() -> None:
+    file = example_file().with_name("contract.py")
+    spec = importlib.util.spec_from_file_location("contract_of_the_example", file)
+    assert spec is not None
+    assert spec.loader is not None
+    contract = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(contract)
+    assert contract.FEWEST_ROWS == demo_data.FEWEST_ROWS
+    assert contract.MOST_NUMERIC_CLASSES == demo_data.MOST_NUMERIC_CLASSES
+
+
+def test_the_example_is_found_in_the_source_tree() -> None:
+    assert example_file() == Path(__file__).parents[2] / "examples" / "diagnosis" / "pipeline.py"
