@@ -20,7 +20,7 @@ from tidemill import Dataset, Metrics, Model, Refuse, Report, each, otherwise, p
 
 # The libraries above are imported once, in the process that all tasks are forked from: no task waits for them.
 # Each task gets a process of its own, so none of them needs threads besides; they would only be in each other's way,
-# and with one thread the sums come out the same to the last digit every time.
+# and with one thread the sums come out the same to the last digit every time on the same machine.
 threadpool_limits(limits=1)
 
 

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+import zipfile
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -51,7 +52,8 @@ WHOLE = {
 
 
 def tidemill(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
+    # The rest is as it is here: which code a processor runs, and with it the last digit, may be set there.
+    environment = {**os.environ, "HOME": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "tidemill", "--home", str(folder / "home"), "demo", *arguments]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False
@@ -368,3 +370,22 @@ def test_the_command_and_the_example_demand_the_same_of_a_table() -> None:
 
 def test_the_example_is_found_in_the_source_tree() -> None:
     assert example_file() == Path(__file__).parents[2] / "examples" / "diagnosis" / "pipeline.py"
+
+
+def test_the_example_travels_in_the_wheel(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=root, capture_output=True, check=True)
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(installed)
+    ask = "from tidemill.actions.demo import compile_demo, example_file; print(example_file(), compile_demo().name)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.split() == [str(installed / "tidemill/examples/diagnosis/pipeline.py"), "diagnosis"]

@@ -79,10 +79,10 @@ class RunView:
         return self.wiring.pipeline
 
     def counts(self) -> dict[TaskState, int]:
-        """How many task runs are in each state; maps and scopes are not counted, what they hold is."""
+        """How many task runs are in each state; of maps and scopes that began, what they hold is counted."""
         found: dict[TaskState, int] = {}
         for task in self.tasks:
-            if task.kind is TaskKind.LEAF or (task.kind is TaskKind.MAP and _never_began(task)):
+            if task.kind is TaskKind.LEAF or _never_began(task):
                 found[task.state] = found.get(task.state, 0) + 1
         return found
 
@@ -195,7 +195,7 @@ def _over(rows: Sequence[TaskRecord]) -> bool:
 
 
 def _never_began(task: TaskView) -> bool:
-    return task.record is not None and task.record.count is None
+    return task.record is not None and task.state.final and task.record.started_at is None
 
 
 def _by_task(tried: Sequence[AttemptRecord]) -> dict[tuple[str, str], list[AttemptRecord]]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tidemill.cli import looks
 from tidemill.cli.main import Globals
+
+Part: TypeAlias = str | Text | tuple[str, str]
+"""A piece of a line; a pair is a text and its style."""
+
+_ENDLESS = 1000
+_GAP = 2
+_LAST = 16
+"""Columns that the last cell of a line gets before the first one is cut."""
 
 
 class Out:
@@ -33,7 +41,8 @@ class Out:
 
     @property
     def width(self) -> int:
-        return self.console.width
+        """Columns of the terminal; a pipe has as many as are wanted, unless COLUMNS says otherwise."""
+        return self.console.width if self.console.is_terminal or os.environ.get("COLUMNS") else _ENDLESS
 
     @property
     def live(self) -> bool:
@@ -43,12 +52,12 @@ class Out:
     def document(self, document: Mapping[str, Any]) -> None:
         self.console.file.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
-    def say(self, *parts: str | Text | tuple[str, str]) -> None:
+    def say(self, *parts: Part) -> None:
         """One line for people, made of texts, or of (text, style); nothing if a document is wanted."""
         if not self.wants_json:
             self.console.print(self.text(*parts), soft_wrap=True)
 
-    def text(self, *parts: str | Text | tuple[str, str]) -> Text:
+    def text(self, *parts: Part) -> Text:
         """The parts put together, without what steers a terminal."""
         line = Text()
         for part in parts:
@@ -68,26 +77,35 @@ class Out:
         """A state with its mark, for `say` and `table`."""
         return f"{looks.mark(state)} {looks.word(state)}", looks.style(state)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | Text | tuple[str, str]]]) -> None:
-        """Aligned columns; a head that begins with ">" is of numbers, the last column is cut where the line ends."""
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:
+        """Aligned columns, a head that begins with ">" over numbers; the last column is cut where the line ends."""
         if self.wants_json:
             return
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        last = len(heads) - 1
-        for position, head in enumerate(heads):
-            right = head.startswith(">")
-            table.add_column(
-                head.lstrip(">"),
-                justify="right" if right else "left",
-                no_wrap=True,
-                overflow="ellipsis" if position == last else "fold",
-                min_width=None if position == last else 1,
-            )
-        for row in rows:
-            table.add_row(*(self.text(cell) for cell in row))
-        self.console.print(table)
+        cells = [[self.text((head.lstrip(">"), "bold")) for head in heads]]
+        cells += [[self.text(cell) for cell in row] for row in rows]
+        widths = _fitted([max(row[n].cell_len for row in cells) for n in range(len(heads))], self.width)
+        for row in cells:
+            line = Text()
+            for cell, head, width in zip(row, heads, widths, strict=True):
+                cell.truncate(width, overflow="ellipsis")
+                (cell.pad_left if head.startswith(">") else cell.pad_right)(width - cell.cell_len)
+                line.append_text(cell).append("  ")
+            line.rstrip()
+            self.console.print(line, soft_wrap=True)
 
     @property
     def shows_colors(self) -> bool:
         """Whether colours that a task printed may reach the terminal."""
         return self.color and self.console.is_terminal and not self.console.is_dumb_terminal
+
+
+def _fitted(widths: list[int], room: int) -> list[int]:
+    """The widths as they fit in a line: the last one gives way first, then the first one."""
+    *before, last = widths
+    left = room - sum(before) - _GAP * len(before)
+    if last > left:
+        last = max(left, min(last, _LAST))
+    over = sum(before) + _GAP * len(before) + last - room
+    if over > 0 and before:
+        before[0] = max(before[0] - over, 8)
+    return [*before, last]

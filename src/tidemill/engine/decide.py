@@ -46,7 +46,6 @@ from tidemill.engine.starting import consider
 from tidemill.engine.stopping import cancel_run, mark
 from tidemill.engine.unit import Unit
 
-
 _MARKS = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """What a person may say of a task run; the other ends are the engine's to give."""
 

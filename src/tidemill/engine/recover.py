@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from tidemill.core.crash import point
@@ -11,14 +10,13 @@ from tidemill.core.errors import StateError
 from tidemill.core.graph_json import pipeline_from_text
 from tidemill.core.history import EventRecord, RunRecord, TaskRecord
 from tidemill.core.records import Artifact
-from tidemill.core.states import RunState
 from tidemill.core.values import references
 from tidemill.core.wiring import Wiring
 from tidemill.engine.held import Held
 from tidemill.engine.ownership import Observer, Owner
 from tidemill.engine.progress import Progress
-from tidemill.engine.reopen import to_run_again
-from tidemill.engine.restore import key_of, restore
+from tidemill.engine.reopen import reopened
+from tidemill.engine.restore import restore
 from tidemill.storage.metadata import artifacts, attempts, definitions, events, pushes, runs, task_runs
 from tidemill.storage.metadata.database import Connection, Database
 
@@ -87,16 +85,13 @@ def reopen(
             raise StateError(f"run {run_id} is {run.state.value}", remedy=f"`tidemill resume {run_id}` goes on with it")
         wiring = wiring_of(connection, run)
         rows = task_runs.load(connection, run_id)
-        again = to_run_again(wiring, rows, also)
-        kept = [row for row in rows if key_of(row) not in again]
-        old = run.state
-        run = replace(run, state=RunState.RUNNING, generation=run.generation + 1, cause=None, ended_at=None)
+        old, tried = run.state, attempts.of_run(connection, run.id)
+        run, progress = reopened(wiring, run, rows, tried, _artifacts(connection, run, rows), now, also)
         runs.change(connection, run, old)
-        payload = {"by": actor, "generation": run.generation, "again": len(again), "kept": len(kept)}
+        again = len(progress.generations)
+        payload = {"by": actor, "generation": run.generation, "again": again, "kept": len(rows) - again}
+        runs.guard(connection, run_id, owner.id, epoch, run.next_seq + 1)
         events.append(connection, run.team, [EventRecord(run_id, run.next_seq, now, "run.reopened", payload=payload)])
-        progress = _progress(connection, run, wiring, kept)
-        progress.generations.update({key_of(row): row.generation + 1 for row in rows if key_of(row) in again})
-        progress.root.generation = run.generation
     return Held(run, wiring, progress, epoch, run.next_seq + 1, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.unit.engine.ledger import Ledger
 from tests.unit.engine.simulation import Simulation
 from tidemill.core.history import TaskKind
 from tidemill.core.joins import Counts
@@ -15,8 +16,8 @@ from tidemill.engine.unit import Unit
 class Invariants:
     """Call with a simulation and what one event led to."""
 
-    def __init__(self) -> None:
-        self._states: dict[tuple[str, str, int], TaskState] = {}
+    def __init__(self, before: Ledger | None = None) -> None:
+        self._states = {key: row.state for key, row in before.tasks.items()} if before is not None else {}
 
     def __call__(self, run: Simulation, moves: list[Move]) -> None:
         for move in moves:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tidemill.core.history import AttemptRecord, RunRecord, TaskRecord
 from tidemill.core.instances import Key
 from tidemill.core.records import Artifact
-from tidemill.core.states import RunState
 from tidemill.core.wiring import Wiring
 from tidemill.engine.commit import moved_run
 from tidemill.engine.moves import AttemptSettled, AttemptStarted, KeepPush, Move, RunMoved, TaskMoved
 from tidemill.engine.progress import Progress
-from tidemill.engine.reopen import to_run_again
+from tidemill.engine.reopen import reopened, to_run_again
 from tidemill.engine.restore import key_of, restore
 
 
@@ -69,14 +68,9 @@ class Ledger:
     def again(self, wiring: Wiring, also: tuple[str, ...] = ()) -> set[Key]:
         return to_run_again(wiring, self.newest(), also)
 
-    def reopened(self, wiring: Wiring, also: tuple[str, ...] = ()) -> Progress:
-        rows = self.newest()
-        again = to_run_again(wiring, rows, also)
-        run = replace(self.run, state=RunState.RUNNING, generation=self.run.generation + 1, cause=None, ended_at=None)
-        progress = self._progress(wiring, run, [row for row in rows if key_of(row) not in again])
-        progress.generations.update({key_of(row): row.generation + 1 for row in rows if key_of(row) in again})
-        progress.root.generation = run.generation
-        return progress
+    def reopened(self, wiring: Wiring, now: datetime, also: tuple[str, ...] = ()) -> Progress:
+        attempts, artifacts = list(self.attempts.values()), self.artifacts
+        return reopened(wiring, self.run, self.newest(), attempts, artifacts, now, also)[1]
 
     def _progress(self, wiring: Wiring, run: RunRecord, rows: list[TaskRecord]) -> Progress:
         return restore(wiring, run, rows, list(self.attempts.values()), self.artifacts, self.pushes)

@@ -151,7 +151,7 @@ class Simulation:
     def reopened(self, *also: str, script: Script | None = None) -> Simulation:
         """The run after `reopen`: what must be repeated is pending again, the rest stands."""
         assert self.progress.state.final
-        other = self._again(self.ledger.reopened(self.progress.wiring, also))
+        other = self._again(self.ledger.reopened(self.progress.wiring, self.clock.now(), also))
         other.script = script or other.script
         other.watch = self.watch
         return other

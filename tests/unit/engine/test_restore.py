@@ -11,7 +11,7 @@ from tests.unit.engine.invariants import Invariants
 from tests.unit.engine.simulation import Simulation
 from tests.unit.engine.worlds import World, play, worlds
 
-EXAMPLES = settings(max_examples=400)
+EXAMPLES = settings(max_examples=800)
 
 
 def summary(run: Simulation) -> dict[str, Any]:

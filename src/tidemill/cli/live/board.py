@@ -14,7 +14,7 @@ from datetime import datetime
 from tidemill.core.causes import Cause
 from tidemill.core.graph import Pipeline
 from tidemill.core.history import RunRecord, TaskKind, TaskRecord
-from tidemill.core.instances import Instance, Key, instance_from
+from tidemill.core.instances import Instance, instance_from
 from tidemill.core.states import TaskState
 from tidemill.core.wiring import Site, Wiring
 from tidemill.engine.moves import AttemptSettled, AttemptStarted, Move, RunMoved, TaskMoved
@@ -105,15 +105,6 @@ class Board:
         """Every node that is not inside a scope that never began, in the order of the definition."""
         with self._lock:
             return [self._row(spot) for spot in self._spots.values() if self._shown(spot)]
-
-    def counts(self) -> Counter[TaskState]:
-        """How many task runs are in each state; maps and scopes are not counted, what they hold is."""
-        with self._lock:
-            total: Counter[TaskState] = Counter()
-            for spot in self._spots.values():
-                if spot.site.node.scope is None:
-                    total += spot.counts
-            return total
 
     def _moved(self, record: TaskRecord) -> None:
         spot = self._spots.get(record.path)
@@ -217,7 +208,3 @@ def _whole(spot: Spot, total: int) -> TaskState:
     if done < total:
         return TaskState.RUNNING
     return next((state for state in _ENDS if spot.counts.get(state)), TaskState.PENDING)
-
-
-def key_of(record: TaskRecord) -> Key:
-    return Key(record.path, instance_from(record.instance))
