@@ -23,7 +23,7 @@ from tidemill.core.graph import Pipeline, Source
 from tidemill.core.graph_json import pipeline_to_json
 from tidemill.core.plain import to_plain
 from tidemill.core.problems import Problem, ProblemsFound
-from tidemill.core.values import Json, canonical
+from tidemill.core.values import Json, compact
 
 Definition = PipelineDefinition[..., Any]
 
@@ -107,6 +107,10 @@ def _only_one(file: Path, module: ModuleType, found: dict[str, Definition]) -> P
         else:
             called += calls
     roots = [name for name, one in found.items() if not any(one.function is function for function in called)]
+    broken = [one for one in traced.values() if isinstance(one, TidemillError)]
+    if len(roots) != 1 and broken:
+        # Which one is meant cannot be known before all can be read.
+        raise ProblemsFound(problem for error in broken for problem in problems_of(error))
     if len(roots) != 1:
         names = ", ".join(roots or found)
         raise InputError(
@@ -140,10 +144,9 @@ def _is_machinery(filename: str) -> bool:
     return filename.startswith("<frozen ") or filename == __file__
 
 
-def problems_of(error: TidemillError) -> list[Json]:
-    """An error as plain problems."""
-    problems = error.problems if isinstance(error, ProblemsFound) else (Problem.of(error),)
-    return [to_plain(problem) for problem in problems]
+def problems_of(error: TidemillError) -> tuple[Problem, ...]:
+    """An error as the problems it tells of."""
+    return error.problems if isinstance(error, ProblemsFound) else (Problem.of(error),)
 
 
 def main(argv: list[str]) -> int:
@@ -159,9 +162,9 @@ def main(argv: list[str]) -> int:
         try:
             answer: Json = {"ok": pipeline_to_json(compile_file(path, name))}
         except TidemillError as error:
-            answer = {"problems": problems_of(error)}
+            answer = {"problems": [to_plain(problem) for problem in problems_of(error)]}
     with os.fdopen(answer_to, "w", encoding="utf-8") as out:
-        out.write(canonical(answer) + "\n")
+        out.write(compact(answer) + "\n")
     return 0 if "ok" in answer else 2
 
 

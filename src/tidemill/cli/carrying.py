@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Protocol
 
 from tidemill.actions.documents import run_document
 from tidemill.actions.logs import last_line
 from tidemill.actions.runs import Running, cancel_run
-from tidemill.actions.show import show_run
+from tidemill.actions.show import rows_of, show_run
 from tidemill.app import App
 from tidemill.cli.live.board import Board
 from tidemill.cli.live.lines import Lines
@@ -25,11 +26,11 @@ from tidemill.core.graph import Pipeline
 from tidemill.core.history import RunRecord, TaskRecord
 from tidemill.core.states import RunState
 from tidemill.engine.loop import Watcher
+from tidemill.engine.moves import Move
 
 FAILED = 1
 
 Begun = Callable[[Running], None]
-Note = Callable[[datetime, str], None]
 
 _ASKED = {
     1: "cancelling: tasks are asked to stop; press Ctrl-C again to stop teardowns too",
@@ -41,7 +42,7 @@ def carry(
     out: Out,
     app: App,
     pipeline: Pipeline,
-    act: Callable[[Watcher | None, Begun], RunRecord],
+    act: Callable[[Watcher, Begun], RunRecord],
     rows: Iterable[TaskRecord] = (),
     debug: bool = False,
     inline: bool = False,
@@ -64,7 +65,7 @@ def watched(
     out: Out,
     app: App,
     pipeline: Pipeline,
-    act: Callable[[Watcher | None, Begun], RunRecord],
+    act: Callable[[Watcher, Begun], RunRecord],
     rows: Iterable[TaskRecord] = (),
     debug: bool = False,
     inline: bool = False,
@@ -73,14 +74,16 @@ def watched(
     running: list[Running] = []
     # What inline tasks print must not get into a document.
     aside = contextlib.redirect_stdout(sys.stderr) if out.wants_json else contextlib.nullcontext()
-    with _view(out, app, pipeline, rows, debug) as (watch, note), _signals(note, running, inline), aside:
+    with _view(out, app, pipeline, rows, debug) as view, _signals(view, running, inline), aside:
         try:
-            return act(watch, running.append)
+            return act(view.watch, running.append)
         except KeyboardInterrupt:
             if not running:
                 raise
             # The engine is closed, and its processes with it; what is left is to record that the run is over.
-            return cancel_run(app, running[0].run, "interrupted")
+            run = cancel_run(app, running[0].run, "interrupted")
+            view.settle(run, rows_of(app, run))
+            return run
 
 
 def exit_code(run: RunRecord) -> int:
@@ -88,16 +91,36 @@ def exit_code(run: RunRecord) -> int:
     return {RunState.SUCCEEDED: 0, RunState.CANCELLED: CANCELLED}.get(run.state, FAILED)
 
 
+class View(Protocol):
+    """What shows a run while it goes on."""
+
+    def watch(self, run: RunRecord, moves: Sequence[Move]) -> None: ...
+
+    def settle(self, run: RunRecord, rows: Sequence[TaskRecord]) -> None:
+        """How it stands in the end, where `watch` was not told."""
+        ...
+
+    def note(self, at: datetime, text: str) -> None: ...
+
+
+class Silence:
+    """The view of a run whose document is all that is wanted."""
+
+    def watch(self, run: RunRecord, moves: Sequence[Move]) -> None: ...
+
+    def settle(self, run: RunRecord, rows: Sequence[TaskRecord]) -> None: ...
+
+    def note(self, at: datetime, text: str) -> None: ...
+
+
 @contextmanager
-def _view(
-    out: Out, app: App, pipeline: Pipeline, rows: Iterable[TaskRecord], debug: bool
-) -> Iterator[tuple[Watcher | None, Note]]:
+def _view(out: Out, app: App, pipeline: Pipeline, rows: Iterable[TaskRecord], debug: bool) -> Iterator[View]:
     if out.wants_json:
-        yield None, lambda at, text: None
+        yield Silence()
         return
     if not out.live or debug:
         with Lines(out) as lines:
-            yield lines.watch, lines.note
+            yield lines
         return
     board = Board(pipeline, rows)
 
@@ -105,7 +128,7 @@ def _view(
         return last_line(app, board.run.id, attempt) if board.run is not None else ""
 
     with Screen(out, board, tail) as screen:
-        yield screen.watch, screen.note
+        yield screen
 
 
 @contextmanager
@@ -123,14 +146,14 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _signals(note: Note, running: list[Running], inline: bool) -> Iterator[None]:
+def _signals(view: View, running: list[Running], inline: bool) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the run to stop, a second one harder, a third one leaves at once."""
 
     def asked(number: int, frame: FrameType | None) -> None:
         if not running or inline or running[0].asked >= len(_ASKED):
             raise KeyboardInterrupt
         running[0].cancel()
-        note(datetime.now(UTC), _ASKED[running[0].asked])
+        view.note(datetime.now(UTC), _ASKED[running[0].asked])
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,11 +9,14 @@ from typing import Any
 from tidemill.core.bindings import Absent
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import Node
+from tidemill.core.history import TaskKind, TaskRecord
+from tidemill.core.instances import instance_text
 from tidemill.core.states import RunState, TaskState
 from tidemill.core.wiring import Site
 from tidemill.engine.ending import end
 from tidemill.engine.flow import Flow
 from tidemill.engine.later import retry_after
+from tidemill.engine.moves import TaskMoved
 from tidemill.engine.outcome import outcome_of
 from tidemill.engine.progress import ROOT
 from tidemill.engine.retry import after_failure, luck
@@ -100,8 +103,19 @@ def _finish_run(flow: Flow, state: TaskState, cause: Cause | None) -> None:
     elif state is TaskState.SUCCEEDED:
         state, cause = _outputs(flow, root)
     root.started_at = progress.started_at
+    _remove(flow)
     end(flow, root, state, cause)
     flow.move_run(RunState(state.value), cause)
+
+
+def _remove(flow: Flow) -> None:
+    """What was to be repeated and did not come to be again: a map became shorter, a scope needed fewer rounds."""
+    progress = flow.progress
+    for key, generation in sorted(progress.generations.items()):
+        if key not in progress.units:
+            place = (progress.run_record.id, key.path, instance_text(key.instance), generation)
+            record = TaskRecord(*place, TaskKind.LEAF, TaskState.REMOVED, ended_at=flow.now)
+            flow.moves.append(TaskMoved(record, TaskState.PENDING, flow.now))
 
 
 def _of_many(ends: Mapping[TaskState, int], first: Cause | None) -> Cause:

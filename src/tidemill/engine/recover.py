@@ -86,9 +86,10 @@ def reopen(
         wiring = wiring_of(connection, run)
         rows = task_runs.load(connection, run_id)
         old, tried = run.state, attempts.of_run(connection, run.id)
-        run, progress = reopened(wiring, run, rows, tried, _artifacts(connection, run, rows), now, also)
+        run, fresh, progress = reopened(wiring, run, rows, tried, _artifacts(connection, run, rows), now, also)
         runs.change(connection, run, old)
-        again = len(progress.generations)
+        task_runs.save(connection, run.team, fresh)
+        again = len(fresh)
         payload = {"by": actor, "generation": run.generation, "again": again, "kept": len(rows) - again}
         runs.guard(connection, run_id, owner.id, epoch, run.next_seq + 1)
         events.append(connection, run.team, [EventRecord(run_id, run.next_seq, now, "run.reopened", payload=payload)])

@@ -32,15 +32,21 @@ def reopened(
     artifacts: Mapping[str, Artifact],
     now: datetime,
     also: Collection[str] = (),
-) -> tuple[RunRecord, Progress]:
-    """The run and its memory as they go on, in the next generation; its timeout counts from now."""
+) -> tuple[RunRecord, list[TaskRecord], Progress]:
+    """The run as it goes on, in its next generation; the rows that supersede others; its memory.
+
+    The timeout of the run counts from now.
+    """
     again = to_run_again(wiring, rows, also)
     run = replace(run, state=RunState.RUNNING, generation=run.generation + 1, cause=None, started_at=now, ended_at=None)
     kept = [row for row in rows if key_of(row) not in again]
-    progress = restore(wiring, run, kept, attempts, artifacts, {})
-    progress.generations.update({key_of(row): row.generation + 1 for row in rows if key_of(row) in again})
-    progress.root.generation = run.generation
-    return run, progress
+    # Only by these rows does an engine that takes over later know what is to be repeated.
+    fresh = [
+        TaskRecord(row.run, row.path, row.instance, row.generation + 1, row.kind, TaskState.PENDING)
+        for row in rows
+        if key_of(row) in again
+    ]
+    return run, fresh, restore(wiring, run, [*kept, *fresh], attempts, artifacts, {})
 
 
 def to_run_again(wiring: Wiring, rows: Sequence[TaskRecord], also: Collection[str] = ()) -> set[Key]:

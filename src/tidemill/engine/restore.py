@@ -33,6 +33,9 @@ def restore(
         key = key_of(row)
         if key == ROOT or key.path not in wiring.sites:
             continue
+        if row.state is TaskState.PENDING:
+            progress.generations[key] = row.generation
+            continue
         progress.stored[key] = row
         if row.steer is not None and row.state is TaskState.SUCCEEDED:
             for path in skipped_by(wiring, wiring.site(row.path), row.steer):
@@ -42,6 +45,7 @@ def restore(
         progress.attempt_number = max(progress.attempt_number, int(attempt.id.rpartition(".")[2]))
         if not attempt.state.final:
             progress.open_attempts[Key(attempt.path, instance_from(attempt.instance))] = attempt
+    progress.root.generation = run.generation
     if run.state.final:
         progress.root.state = TaskState(run.state.value)
     if run.state is RunState.CANCELLING:

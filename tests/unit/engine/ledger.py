@@ -25,8 +25,8 @@ class Ledger:
         self.artifacts: dict[str, Artifact] = {}
         self.pushes: dict[str, dict[str, Any]] = {}
 
-    def copy(self, progress: Progress) -> Ledger:
-        other = Ledger(progress.run_record)
+    def copy(self) -> Ledger:
+        other = Ledger(self.run)
         other.tasks, other.attempts = dict(self.tasks), dict(self.attempts)
         other.artifacts = dict(self.artifacts)
         other.pushes = {attempt: dict(pushed) for attempt, pushed in self.pushes.items()}
@@ -70,7 +70,9 @@ class Ledger:
 
     def reopened(self, wiring: Wiring, now: datetime, also: tuple[str, ...] = ()) -> Progress:
         attempts, artifacts = list(self.attempts.values()), self.artifacts
-        return reopened(wiring, self.run, self.newest(), attempts, artifacts, now, also)[1]
+        self.run, fresh, progress = reopened(wiring, self.run, self.newest(), attempts, artifacts, now, also)
+        self.tasks |= {(row.path, row.instance, row.generation): row for row in fresh}
+        return progress
 
     def _progress(self, wiring: Wiring, run: RunRecord, rows: list[TaskRecord]) -> Progress:
         return restore(wiring, run, rows, list(self.attempts.values()), self.artifacts, self.pushes)

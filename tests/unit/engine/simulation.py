@@ -137,7 +137,7 @@ class Simulation:
 
     def crash(self, adopt: Callable[[str], bool] = lambda attempt: False) -> Simulation:
         """What another engine goes on with: memory from the rows; attempts are adopted, or given up as lost."""
-        other = self._again(self.ledger.restored(self.progress.wiring))
+        other = self._again(self.ledger.restored(self.progress.wiring), self.ledger)
         other._cache, other.watch = self._cache, self.watch
         other.send(Begin())
         for attempt in list(other.progress.attempts):
@@ -151,15 +151,16 @@ class Simulation:
     def reopened(self, *also: str, script: Script | None = None) -> Simulation:
         """The run after `reopen`: what must be repeated is pending again, the rest stands."""
         assert self.progress.state.final
-        other = self._again(self.ledger.reopened(self.progress.wiring, self.clock.now(), also))
+        ledger = self.ledger.copy()
+        other = self._again(ledger.reopened(self.progress.wiring, self.clock.now(), also), ledger)
         other.script = script or other.script
         other.watch = self.watch
         return other
 
-    def _again(self, progress: Progress) -> Simulation:
+    def _again(self, progress: Progress, ledger: Ledger) -> Simulation:
         other = Simulation.__new__(Simulation)
         other.__dict__.update(self.__dict__)
-        other.progress, other.ledger = progress, self.ledger.copy(progress)
+        other.progress, other.ledger = progress, ledger
         other._out, other._stopped, other._timers = {}, set(), []
         other.moves, other.started = list(self.moves), list(self.started)
         return other

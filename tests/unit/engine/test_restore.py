@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.unit.engine.invariants import Invariants
 from tests.unit.engine.simulation import Simulation
-from tests.unit.engine.worlds import World, play, worlds
+from tests.unit.engine.worlds import EXAMPLES, World, play, worlds
 
-EXAMPLES = settings(max_examples=800)
+MANY = settings(max_examples=EXAMPLES)
 
 
 def summary(run: Simulation) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def summary(run: Simulation) -> dict[str, Any]:
     return {"run": run.state, "tasks": rows, "result": run.progress.root.outputs}
 
 
-@EXAMPLES
+@MANY
 @given(worlds())
 def test_every_run_comes_to_its_end_and_breaks_no_rule(world: World) -> None:
     run = world.simulation()
@@ -30,13 +30,13 @@ def test_every_run_comes_to_its_end_and_breaks_no_rule(world: World) -> None:
     play(world, run)
 
 
-@EXAMPLES
+@MANY
 @given(worlds())
 def test_the_same_events_give_the_same_moves(world: World) -> None:
     assert play(world, world.simulation()).moves == play(world, world.simulation()).moves
 
 
-@EXAMPLES
+@MANY
 @given(worlds(), st.dictionaries(st.integers(0, 40), st.booleans(), min_size=1, max_size=3))
 def test_a_run_that_changes_hands_ends_as_one_that_does_not(world: World, cuts: dict[int, bool]) -> None:
     undisturbed = play(world, world.simulation())

@@ -101,6 +101,15 @@ class Board:
                     case _:
                         pass
 
+    def settle(self, run: RunRecord, rows: Iterable[TaskRecord]) -> None:
+        """What was recorded in the end, where nobody told of each step."""
+        with self._lock:
+            self.run = run
+            for record in rows:
+                self._moved(record)
+            for spot in self._spots.values():
+                spot.out.clear()
+
     def rows(self) -> list[Row]:
         """Every node that is not inside a scope that never began, in the order of the definition."""
         with self._lock:
@@ -115,11 +124,11 @@ class Board:
             spot.started_at = record.started_at
         if record.ended_at is not None and (spot.ended_at is None or record.ended_at > spot.ended_at):
             spot.ended_at = record.ended_at
-        if record.kind is TaskKind.MAP:
-            if record.count is not None:
-                spot.maps[place] = record.count
-            if record.count is not None and (record.cause is None or record.state is not TaskState.FAILED):
-                return
+        if record.kind is TaskKind.MAP and record.count is not None:
+            # What became of it is told by its instances; a cancelled map has fewer than it was to have.
+            made = sum(other[: len(place)] == place for other in spot.states) if record.state.final else record.count
+            spot.maps[place] = made
+            return
         old = spot.states.get(place)
         if old is not None:
             spot.counts[old] -= 1

@@ -39,6 +39,9 @@ class Lines:
         for line in changes(run, moves):
             self._queue.put(line)
 
+    def settle(self, run: RunRecord, rows: Sequence[TaskRecord]) -> None:
+        self._queue.put(_stamped(run.ended_at or run.created_at, f"run {run.id} {looks.word(run.state)}"))
+
     def note(self, at: datetime, text: str) -> None:
         self._queue.put(_stamped(at, text))
 

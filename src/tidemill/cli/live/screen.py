@@ -16,7 +16,7 @@ from rich.text import Text
 from tidemill.cli import looks
 from tidemill.cli.live.board import Board, Row
 from tidemill.cli.output import Out
-from tidemill.core.history import RunRecord
+from tidemill.core.history import RunRecord, TaskRecord
 from tidemill.core.states import TaskState
 from tidemill.engine.moves import Move
 
@@ -65,6 +65,9 @@ class Screen:
     def watch(self, run: RunRecord, moves: Sequence[Move]) -> None:
         self._board.take(run, moves)
 
+    def settle(self, run: RunRecord, rows: Sequence[TaskRecord]) -> None:
+        self._board.settle(run, rows)
+
     def note(self, at: datetime, text: str) -> None:
         """A line below the picture, until the next one."""
         self._note = text
@@ -80,8 +83,9 @@ class Screen:
             yield self._line(row, names, width)
         if len(shown) < len(rows):
             yield Text(self._out.safe(f"  … {_rest(rows, shown)}"), style="dim")
-        if self._note or self._board.paused:
-            yield Text(self._out.safe(looks.cut(self._board.paused or self._note, width)), style="yellow")
+        note = "" if self._over else self._board.paused or self._note
+        if note:
+            yield Text(self._out.safe(looks.cut(note, width)), style="yellow")
 
     def _head(self, rows: Sequence[Row]) -> Text:
         run = self._board.run
@@ -93,7 +97,8 @@ class Screen:
         return self._out.text(*parts, f"  {looks.duration(looks.between(since, until))}")
 
     def _line(self, row: Row, names: int, width: int) -> Text:
-        label = "  " * row.depth + row.name
+        indent = "  " * row.depth
+        label = indent + looks.cut(row.name, max(names - len(indent), 4))
         line = Text(no_wrap=True, overflow="ellipsis")
         if row.state is TaskState.RUNNING and row.running and not self._over:
             spun = self._spinner.render(self._live.console.get_time())
@@ -102,7 +107,7 @@ class Screen:
             line.append(self._out.safe(looks.mark(row.state)))
         line.stylize(looks.style(row.state))
         dimmed = "dim" if row.state in (TaskState.SKIPPED, TaskState.PENDING) else ""
-        line.append(f" {self._out.safe(looks.cut(label, names) if label.strip() else '').ljust(names)}", style=dimmed)
+        line.append(f" {self._out.safe(label).ljust(names)}", style=dimmed)
         if row.total is not None:
             line.append(f"  {looks.bar(row.done, row.total)} {row.done}/{row.total}")
         line.append(f"  {self._said(row)}", style=looks.style(row.state))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import shlex
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def _failure(out: Out, app: App, view: RunView) -> None:
             out.say((view.run.cause.message, "red"))
         return
     cause = task.record.cause
-    tries = f" after {looks.plural(len(task.attempts), 'try').replace('trys', 'tries')}" if task.attempts else ""
+    tries = f" after {len(task.attempts)} tries" if len(task.attempts) > 1 else ""
     out.say(("✗ ", "red"), (str(task.key), "bold"), f" failed{tries} ({cause.kind.value}): ", (cause.message, "red"))
     for line in cause.traceback.rstrip().splitlines():
         out.say("  ", (line, "dim"))
@@ -94,10 +94,9 @@ def _next_commands(view: RunView) -> list[tuple[str, str]]:
     task = first_failed(view)
     match run.state:
         case RunState.FAILED:
-            logs = [("logs", f"tidemill logs {run.id} '{task.key}'")] if task is not None and task.attempts else []
-            # Brackets are patterns to a shell; a plain name needs no quotes.
-            logs = [(label, command.replace("'", "") if "[" not in command else command) for label, command in logs]
-            return list(itertools.chain(look, logs, [("go on", f"tidemill retry {run.id}")]))
+            logged = task is not None and task.attempts
+            logs = [("logs", f"tidemill logs {run.id} {shlex.quote(str(task.key))}")] if task and logged else []
+            return [*look, *logs, ("go on", f"tidemill retry {run.id}")]
         case RunState.CANCELLED:
             return [*look, ("go on", f"tidemill retry {run.id}")]
         case RunState.SUCCEEDED:
