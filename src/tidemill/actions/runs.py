@@ -75,13 +75,17 @@ def start_run(
 
 
 def resume_run(
-    app: App, run_id: str, watch: Watcher | None = None, begun: Callable[[Running], None] | None = None
+    app: App,
+    run_id: str,
+    watch: Watcher | None = None,
+    begun: Callable[[Running], None] | None = None,
+    leap: Callable[[datetime], None] | None = None,
 ) -> RunRecord:
     """Go on with a run whose engine went away. Raises StateError if it is finished or in other hands."""
     run = find_run(app, run_id)
     if run.state.final:
         raise StateError(f"run {run.id} is {run.state.value}", remedy=f"`tidemill retry {run.id}` reopens it")
-    with _engine(app, run.executor, watch, None, False) as (engine, _, owner):
+    with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
         epoch = take_over(app.database, run.id, owner, LEASE_SECONDS, time.sleep)
         return _carry(app, engine, load(app.database, run.id, epoch, app.clock.now()), begun)
 

@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "retry": ("tidemill.cli.retry:retry", "Run again what failed, and keep what succeeded."),
         "approve": ("tidemill.cli.approve:approve", "Answer a task that waits for approval."),
         "emit": ("tidemill.cli.emit:emit", "Send an event to the tasks that wait for it."),
+        "pools": ("tidemill.cli.pools:pools", "List or set how many slots something scarce has."),
+        "variables": ("tidemill.cli.variables:variables", "List or set named values that tasks may read."),
         "graph": ("tidemill.cli.graph:graph", "Draw a pipeline."),
         "doctor": ("tidemill.cli.doctor:doctor", "Say whether everything is in order, and what to do if not."),
     }

@@ -41,6 +41,7 @@ class Turn:
     moves: list[Move] = field(default_factory=list)
     commands: list[int] = field(default_factory=list)
     pids: list[tuple[str, int]] = field(default_factory=list)
+    priority: int | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +57,13 @@ class Written:
 def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) -> Written:
     """Write one run's part. Runs are to be written in the order of their ids."""
     held = turn.held
+    limited = any(isinstance(move, AttemptStarted) and move.execute.limits for move in turn.moves)
+    settled = [move.record.id for move in turn.moves if isinstance(move, AttemptSettled)]
+    if (limited or settled) and not runs.guard(connection, held.run.id, owner, held.epoch, held.next_seq):
+        # Nothing may be claimed for a run in other hands: nobody would give it back.
+        return Written(lost=True)
+    # What ends now makes room for what starts now.
+    freed = limits.release(connection, settled) if settled else frozenset[str]()
     refused = _claim(connection, turn, now)
     recorded = _events(held, turn.moves)
     held_seq = held.next_seq + len(recorded)
@@ -64,8 +72,6 @@ def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) ->
     _write_rows(connection, held, turn.moves)
     for attempt, pid in turn.pids:
         attempts.mark_pid(connection, attempt, pid)
-    settled = [move.record for move in turn.moves if isinstance(move, AttemptSettled)]
-    freed = limits.release(connection, [record.id for record in settled]) if settled else frozenset[str]()
     events.append(connection, held.team, recorded)
     if turn.commands:
         commands.consume(connection, turn.commands)
@@ -93,8 +99,8 @@ def _claim(connection: Connection, turn: Turn, now: datetime) -> frozenset[str]:
 
 
 def _refused_limit(connection: Connection, held: Held, move: AttemptStarted) -> str | None:
-    for key, slots in move.execute.limits:
-        if not limits.claim(connection, held.team, move.record.id, held.run.id, key, slots):
+    for key, slots in sorted(move.execute.limits):
+        if slots and not limits.claim(connection, held.team, move.record.id, held.run.id, key, slots):
             return key
     return None
 
@@ -149,6 +155,9 @@ def _move_run(connection: Connection, turn: Turn, owner: str) -> None:
             runs.change(connection, held.run, move.old)
     if held.run.state.final:
         runs.release(connection, held.run.id, owner, held.epoch)
+    elif turn.priority is not None:
+        held.run = replace(held.run, priority=turn.priority)
+        runs.set_priority(connection, held.run.id, turn.priority)
 
 
 def moved_run(run: RunRecord, move: RunMoved) -> RunRecord:

@@ -44,7 +44,6 @@ from tidemill.engine.moves import (
 from tidemill.engine.progress import ROOT, Progress
 from tidemill.engine.starting import consider
 from tidemill.engine.stopping import cancel_run, mark
-from tidemill.engine.unit import Unit
 
 _MARKS = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """What a person may say of a task run; the other ends are the engine's to give."""
@@ -141,21 +140,17 @@ def _dispatch(flow: Flow, slots: int, full: frozenset[str]) -> None:
         return
     most = progress.wiring.pipeline.parallelism
     room = slots if most is None else min(slots, most - progress.running)
-    passed: list[Unit] = []
-    while room > 0:
-        key = progress.ready.pop()
-        if key is None:
-            break
-        unit = progress.units[key]
+    progress.ready.bring_back(full)
+    while room > 0 and (place := progress.ready.pop()) is not None:
+        unit = progress.units[place.key]
         if unit.state is not TaskState.READY or unit.execute is None:
             continue
-        if any(limit in full for limit, _ in unit.execute.limits):
-            passed.append(unit)
+        wanted = next((limit for limit, _ in unit.execute.limits if limit in full), None)
+        if wanted is not None:
+            progress.ready.set_aside(place, wanted)
             continue
         start_attempt(flow, unit)
         room -= 1
-    for unit in passed:
-        progress.ready.push(unit.key, unit.site.node.priority)
 
 
 def _reported(flow: Flow, report: Report) -> None:
@@ -187,6 +182,9 @@ def _gone(flow: Flow, gone: Gone) -> None:
 def _pushed(flow: Flow, pushed: Pushed) -> None:
     unit = flow.progress.attempts.get(pushed.attempt)
     if unit is None:
+        return
+    if "\0" in pushed.key or any("\ud800" <= character <= "\udfff" for character in pushed.key):
+        flow.note("output.refused", unit.key, {"attempt": pushed.attempt, "key": ascii(pushed.key)})
         return
     flow.keep_artifacts(pushed.artifacts)
     unit.pushed = {**(unit.pushed or {}), pushed.key: pushed.value}

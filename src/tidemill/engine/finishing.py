@@ -111,11 +111,10 @@ def _finish_run(flow: Flow, state: TaskState, cause: Cause | None) -> None:
 def _remove(flow: Flow) -> None:
     """What was to be repeated and did not come to be again: a map became shorter, a scope needed fewer rounds."""
     progress = flow.progress
-    for key, generation in sorted(progress.generations.items()):
-        if key not in progress.units:
-            place = (progress.run_record.id, key.path, instance_text(key.instance), generation)
-            record = TaskRecord(*place, TaskKind.LEAF, TaskState.REMOVED, ended_at=flow.now)
-            flow.moves.append(TaskMoved(record, TaskState.PENDING, flow.now))
+    for key in sorted(progress.expected - progress.units.keys()):
+        place = (progress.run_record.id, key.path, instance_text(key.instance), progress.generations[key])
+        record = TaskRecord(*place, TaskKind.LEAF, TaskState.REMOVED, ended_at=flow.now)
+        flow.moves.append(TaskMoved(record, TaskState.PENDING, flow.now))
 
 
 def _of_many(ends: Mapping[TaskState, int], first: Cause | None) -> Cause:

@@ -5,35 +5,35 @@ Effects outside (starting and stopping attempts) begin only after the commit tha
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import queue
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.clock import Clock
 from tidemill.core.crash import point
 from tidemill.core.errors import StorageError
-from tidemill.core.history import CommandKind, CommandRecord, RunRecord
-from tidemill.core.instances import Key, instance_from
+from tidemill.core.history import CommandRecord, RunRecord
+from tidemill.core.instances import Key
 from tidemill.core.ports import Executor, Wakeup
 from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Report, Request
-from tidemill.core.states import TaskState
-from tidemill.engine.commit import Turn, Written, write_turn
+from tidemill.engine.commit import Turn, Written
 from tidemill.engine.decide import decide
 from tidemill.engine.held import Held
 from tidemill.engine.lookups import Verifier, look_up
 from tidemill.engine.moves import (
-    Approved,
     Begin,
     CacheAnswered,
     Cancel,
     Dispatch,
     Event,
-    Happened,
     LookUp,
     Marked,
     Move,
@@ -50,8 +50,12 @@ from tidemill.engine.ownership import Owner
 from tidemill.engine.previous import states_before
 from tidemill.engine.requests import Action, answer
 from tidemill.engine.tickets import ticket_for
+from tidemill.engine.wishes import event_of, priority_of
+from tidemill.engine.writer import Writer
+from tidemill.planning.facts import CacheHit, CacheMiss
 from tidemill.storage.metadata import commands, runs
 from tidemill.storage.metadata.database import Database
+from tidemill.storage.metadata.runs import Lease
 
 Watcher: TypeAlias = Callable[[RunRecord, Sequence[Move]], None]
 
@@ -105,7 +109,11 @@ class Engine:
         self._out: dict[str, str] = {}  # attempt -> run
         self._timers: list[tuple[datetime, int, str, TimerFired]] = []
         self._order = count()
-        self._full: set[str] = set()
+        self._full: set[str] = set()  # limits that refused somebody, until one who holds them ends
+        self._claims: dict[str, list[str]] = {}  # attempt -> limits it holds
+        self._early: deque[Message | None] = deque()  # what arrived while nothing could be recorded
+        self._pids: dict[str, list[tuple[str, int]]] = {}
+        self._writer = Writer(database, owner.id, clock, self._pause)
         self._swept = float("-inf")
         executor.open(self._inbox.put)
         if wakeup is not None:
@@ -114,9 +122,17 @@ class Engine:
     # --- what the caller does ---
 
     def hold(self, held: Held) -> None:
-        """Start or go on with a run whose lease is ours. Attempts that are still out are adopted or given up."""
+        """Start or go on with a run whose lease is ours. Attempts that are still out are adopted or given up.
+
+        A run that has ended meanwhile is let go of at once.
+        """
+        if held.run.state.final:
+            with self._database.write() as connection:
+                runs.release(connection, held.run.id, self._owner.id, held.epoch)
+            return
         self._held[held.run.id] = held
         self._send(held, Begin())
+        self._fire_timers()  # a deadline that passed meanwhile comes before the loss of what it would have stopped
         for attempt in list(held.progress.attempts):
             if self._executor.adopt(attempt):
                 self._out[attempt] = held.run.id
@@ -169,24 +185,22 @@ class Engine:
         if held is None or unit is None:
             return Reply(request.number, error="this attempt is over")
         held.now = self._clock.now()
-        return answer(self._database, held, unit, request, self._actions)
+        return answer(self._database, held, self._owner.id, unit, request, self._actions)
 
     # --- observe ---
 
     def _wait(self) -> list[Message]:
         """What has arrived; waits for the first until the next timer or sweep, unless there is something to do now."""
-        found: list[Message] = []
-        patience = 0.0 if self._turns else self._patience()
-        try:
-            first = self._inbox.get(timeout=patience) if patience > 0 else self._inbox.get_nowait()
+        arrived, self._early = self._early, deque()
+        # The calendar does not leap over what has arrived already.
+        patience = 0.0 if self._turns or arrived or not self._inbox.empty() else self._patience()
+        with contextlib.suppress(queue.Empty):
+            arrived.append(self._inbox.get(timeout=patience) if patience > 0 else self._inbox.get_nowait())
             while True:
-                if first is None:
-                    self._swept = float("-inf")
-                else:
-                    found.append(first)
-                first = self._inbox.get_nowait()
-        except queue.Empty:
-            return found
+                arrived.append(self._inbox.get_nowait())
+        if None in arrived:
+            self._swept = float("-inf")
+        return [message for message in arrived if message is not None]
 
     def _patience(self) -> float:
         until_sweep = self._swept + self._tempo.sweep - self._clock.monotonic()
@@ -205,14 +219,15 @@ class Engine:
         match message:
             case Began(attempt=attempt, pid=pid):
                 if pid:
-                    self._turn_of(held).pids.append((attempt, pid))
+                    # Worth a place in the next commit, but not a commit.
+                    self._pids.setdefault(held.run.id, []).append((attempt, pid))
             case Pushed():
                 self._send(held, PushedOutput(message))
             case Report():
-                del self._out[message.attempt]
+                self._is_over(message.attempt)
                 self._send(held, Reported(message))
             case Gone():
-                del self._out[message.attempt]
+                self._is_over(message.attempt)
                 self._send(held, WentAway(message))
             case Request():
                 self._commit()  # what the task pushed before must be there when its effect is
@@ -221,6 +236,11 @@ class Engine:
                 unit = held.progress.attempts.get(attempt)
                 key = unit.key if unit is not None else None
                 self._turn_of(held).moves.append(Noted("executor.note", self._clock.now(), key, {"text": text}))
+
+    def _is_over(self, attempt: str) -> None:
+        """Its slot is free, and what it held of limits will be with the next commit."""
+        del self._out[attempt]
+        self._full.difference_update(self._claims.pop(attempt, ()))
 
     def _fire_timers(self) -> None:
         now = self._clock.now()
@@ -236,8 +256,10 @@ class Engine:
         self._full.clear()
         try:
             with self._database.write() as connection:
-                runs.renew(connection, self._owner.id)
+                renewed = runs.renew(connection, self._owner.id)
             with self._database.read() as connection:
+                if renewed != len(self._held):
+                    self._let_go_of_lost(runs.held(connection))
                 wishes = commands.pending(connection, list(self._held))
                 before = states_before(connection, list(self._held.values()))
         except StorageError:
@@ -246,23 +268,36 @@ class Engine:
             self._obey(wish)
         for run_id, states in before.items():
             self._send(self._held[run_id], PreviousChanged(states))
+        for run_id in list(self._pids):
+            self._turn_of(self._held[run_id])
+
+    def _let_go_of_lost(self, leases: Sequence[Lease]) -> None:
+        ours = {(lease.run, lease.epoch) for lease in leases if lease.owner == self._owner.id}
+        for held in list(self._held.values()):
+            if (held.run.id, held.epoch) not in ours:
+                self._turns.pop(held.run.id, None)
+                self._let_go(held)
 
     def _obey(self, wish: CommandRecord) -> None:
         held = self._held[wish.run]
-        turn = self._turn_of(held)
-        if wish.id in turn.commands:
+        if wish.run in self._turns and wish.id in self._turns[wish.run].commands:
             return
-        turn.commands.append(wish.id)
         event = event_of(wish)
         if event is not None:
             self._send(held, event)
+        if isinstance(event, Marked) and held.progress.is_being_marked(event.key):
+            return  # it stays until all inside has ended: nothing else would tell another engine
+        turn = self._turn_of(held)
+        turn.commands.append(wish.id)
+        wanted = priority_of(wish)
+        turn.priority = turn.priority if wanted is None else wanted
 
     # --- decide ---
 
     def _turn_of(self, held: Held) -> Turn:
         turn = self._turns.get(held.run.id)
         if turn is None:
-            turn = self._turns[held.run.id] = Turn(held)
+            turn = self._turns[held.run.id] = Turn(held, pids=self._pids.pop(held.run.id, []))
         return turn
 
     def _send(self, held: Held, event: Event) -> None:
@@ -276,13 +311,18 @@ class Engine:
                 case SetTimer(at=at, key=key, kind=kind):
                     heapq.heappush(self._timers, (at, next(self._order), held.run.id, TimerFired(key, kind)))
                 case LookUp(key=key, parts=parts):
-                    found, brought = look_up(
-                        self._database, held.team, held.run.pipeline, key, parts, self._verify, now
-                    )
-                    held.progress.artifacts.update(brought)
-                    self._send(held, CacheAnswered(key, found))
+                    self._send(held, CacheAnswered(key, self._look_up(held, key, parts)))
                 case _:
                     pass
+
+    def _look_up(self, held: Held, key: Key, parts: Mapping[str, Any]) -> CacheHit | CacheMiss:
+        team, pipeline = held.team, held.run.pipeline
+        try:
+            found, brought = look_up(self._database, team, pipeline, key, parts, self._verify, held.now)
+        except StorageError as problem:
+            return CacheMiss(f"the cache cannot be read: {problem.message}")
+        held.progress.artifacts.update(brought)
+        return found
 
     def _dispatch(self) -> None:
         room = self._executor.slots - len(self._out)
@@ -301,7 +341,7 @@ class Engine:
         if not self._turns:
             return
         turns = [self._turns[run_id] for run_id in sorted(self._turns)]
-        written = self._write(turns)
+        written = self._writer.write(turns)
         self._turns.clear()
         _committed()
         for turn, result in zip(turns, written, strict=True):
@@ -309,66 +349,25 @@ class Engine:
         if self._wakeup is not None and any(result.freed for result in written):
             self._wakeup.ring()
 
-    def _write(self, turns: list[Turn]) -> list[Written]:
-        """Commit all turns, as often as it takes. One whose outcome is unknown is looked up before it is repeated."""
-        before = [(turn.held.run, turn.held.next_seq) for turn in turns]
-        doubtful: tuple[list[Written], list[tuple[RunRecord, int]]] | None = None
-        while True:
-            written: list[Written] = []
-            try:
-                with self._database.write() as connection:
-                    written = [write_turn(connection, turn, self._owner.id, self._clock.now()) for turn in turns]
-            except StorageError as problem:
-                if len(written) == len(turns):
-                    doubtful = written, [(turn.held.run, turn.held.next_seq) for turn in turns]
-                self._set(turns, before)
-                for turn in turns:
-                    self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": str(problem)})])
-                self._pause()
-                if doubtful is not None and self._was_committed(turns, doubtful[1]):
-                    self._set(turns, doubtful[1])
-                    return doubtful[0]
-            else:
-                return written
-
-    @staticmethod
-    def _set(turns: list[Turn], standing: list[tuple[RunRecord, int]]) -> None:
-        for turn, (run, next_seq) in zip(turns, standing, strict=True):
-            turn.held.run, turn.held.next_seq = run, next_seq
-
-    def _was_committed(self, turns: list[Turn], after: list[tuple[RunRecord, int]]) -> bool:
-        """Whether a commit that ended in an error took place all the same: its events are there."""
-        try:
-            with self._database.read() as connection:
-                pairs = zip(turns, after, strict=True)
-                return any(
-                    next_seq > turn.held.next_seq and runs.get(connection, turn.held.run.id).next_seq == next_seq
-                    for turn, (_, next_seq) in pairs
-                )
-        except StorageError:
-            return False
-
-    def _pause(self) -> None:
-        """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept."""
-        deadline = self._clock.monotonic() + self._tempo.retry_storage
-        kept: list[Message | None] = []
-        while (left := deadline - self._clock.monotonic()) > 0:
-            try:
-                kept.append(self._inbox.get(timeout=left))
-            except queue.Empty:
-                break
-        for message in kept:
-            self._inbox.put(message)
+    def _pause(self, turns: Sequence[Turn], problem: StorageError) -> None:
+        """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept, in order."""
+        for turn in turns:
+            self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": str(problem)})])
+        deadline = time.monotonic() + self._tempo.retry_storage
+        while (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._early.append(self._inbox.get(timeout=left))
 
     def _act(self, turn: Turn, result: Written) -> None:
         held = turn.held
         if result.lost:
             self._let_go(held)
             return
-        self._full |= result.refused
-        self._full -= result.freed
+        self._full = (self._full - result.freed) | result.refused
         for start in result.started:
             self._out[start.record.id] = held.run.id
+            if start.execute.limits:
+                self._claims[start.record.id] = [key for key, _ in start.execute.limits]
         self._tell(held, turn.moves)
         for move in turn.moves:
             if isinstance(move, StopAttempt):
@@ -378,32 +377,17 @@ class Engine:
             _started()
         if held.run.state.final:
             del self._held[held.run.id]
+            self._pids.pop(held.run.id, None)
 
     def _let_go(self, held: Held) -> None:
         """Somebody else has the lease now: nothing of ours may go on."""
         del self._held[held.run.id]
+        self._pids.pop(held.run.id, None)
         cause = Cause(CauseKind.INFRASTRUCTURE, "another engine took the run over")
         for attempt in [attempt for attempt, run_id in self._out.items() if run_id == held.run.id]:
-            del self._out[attempt]
+            self._is_over(attempt)
             self._executor.stop(attempt, cause, 0.0)
 
     def _tell(self, held: Held, moves: Sequence[Move]) -> None:
         if self._watch is not None:
             self._watch(held.run, moves)
-
-
-def event_of(wish: CommandRecord) -> Event | None:
-    """What a command means to a run that is under way; None if it means nothing to it."""
-    said = wish.payload
-    key = Key(str(said.get("path", "")), instance_from(str(said.get("instance", ""))))
-    match wish.kind:
-        case CommandKind.CANCEL:
-            return Cancel(wish.actor, str(said.get("reason", "")))
-        case CommandKind.APPROVE:
-            return Approved(key, bool(said.get("yes", True)), wish.actor, str(said.get("comment", "")))
-        case CommandKind.MARK:
-            return Marked(key, TaskState(said["state"]), wish.actor)
-        case CommandKind.EVENT:
-            return Happened(str(said["name"]), str(said.get("key", "")), said.get("payload"))
-        case CommandKind.REOPEN | CommandKind.PRIORITY:
-            return None

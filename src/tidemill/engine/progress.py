@@ -23,7 +23,7 @@ from tidemill.engine.queue import ReadyQueue
 from tidemill.engine.tally import Tally, combined
 from tidemill.engine.unit import Unit
 from tidemill.planning.facts import CacheHit, CacheMiss, NotYet
-from tidemill.planning.resolve import Place, value_of
+from tidemill.planning.resolve import Place, Unbound, value_of
 
 ROOT = Key("")
 _NO_COUNTS = Counts()
@@ -54,6 +54,7 @@ class Progress:
         self.skips: dict[Key, str] = {}  # (path, shared prefix) -> who said so
         self.stored: dict[Key, TaskRecord] = {}  # rows not yet taken over by a unit, while restoring
         self.generations: dict[Key, int] = {}  # of task runs that were reopened
+        self.expected: set[Key] = set()  # those of them that were there before
         self.open_attempts: dict[Key, AttemptRecord] = {}  # out when the run was last written, while restoring
         self.pushes: dict[str, Mapping[str, Any]] = {}
         self.any_stopping = False
@@ -206,6 +207,8 @@ class Progress:
         return unit.sources[position]
 
     def artifact(self, id: str) -> Artifact:
+        if id not in self.artifacts:
+            raise Unbound(f"the artifact {id!r} is not known to this run")
         return self.artifacts[id]
 
     def run(self, field: RunField) -> Value:
@@ -241,6 +244,11 @@ class Progress:
     def running(self) -> int:
         """Attempts that are out."""
         return len(self.attempts)
+
+    def is_being_marked(self, key: Key) -> bool:
+        """Whether a person's word about a map or scope waits for what is inside it to end."""
+        unit = self.units.get(key)
+        return unit is not None and unit.marked is not None and not unit.state.final
 
     @property
     def stuck(self) -> bool:

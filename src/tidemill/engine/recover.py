@@ -28,9 +28,9 @@ def take(database: Database, run_id: str, owner: Owner) -> int | None:
     with database.write() as connection:
         epoch = runs.take(connection, run_id, owner.id)
         if epoch is None:
-            for lease in runs.held(connection):
-                if lease.run == run_id and owner.is_dead(lease.owner):
-                    epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
+            lease = runs.lease(connection, run_id)
+            if lease is not None and owner.is_dead(lease.owner):
+                epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
     if epoch is not None:
         _taken()
     return epoch

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from tidemill.core.bindings import RESULT
-from tidemill.core.errors import InputError, NotFound, TidemillError, did_you_mean
+from tidemill.core.errors import InputError, NotFound, StateError, TidemillError, did_you_mean
 from tidemill.core.instances import Step, instance_text
 from tidemill.core.records import Artifact, Reply, Request, Verb
 from tidemill.core.values import MISSING, Value, references
 from tidemill.engine.held import Held
 from tidemill.engine.unit import Unit
-from tidemill.storage.metadata import artifacts, effects, task_runs, variables
+from tidemill.storage.metadata import artifacts, effects, runs, task_runs, variables
 from tidemill.storage.metadata.database import Connection, Database
 
 
@@ -36,26 +36,35 @@ Action: TypeAlias = Callable[[ActionContext, Mapping[str, Any]], Value]
 """Does one effect on behalf of a task and answers with a value; injected by the composition root."""
 
 
-def answer(database: Database, held: Held, unit: Unit, request: Request, actions: Mapping[str, Action]) -> Reply:
+def answer(
+    database: Database, held: Held, owner: str, unit: Unit, request: Request, actions: Mapping[str, Action]
+) -> Reply:
     """Never raises for what the worker asked wrongly: the reply says what was wrong."""
     try:
         match request.verb:
             case Verb.ACT:
-                return _act(database, held, unit, request, actions)
+                return _act(database, held, owner, unit, request, actions)
             case Verb.READ:
                 return _read(database, held, request)
             case Verb.VARIABLE:
                 return _variable(database, held, request)
     except TidemillError as error:
         return Reply(request.number, error=str(error))
+    except Exception as error:
+        # Arguments come from user code and actions from anywhere: neither may take the engine along.
+        return Reply(request.number, error=f"{request.name!r} failed: {type(error).__name__}: {error}")
 
 
-def _act(database: Database, held: Held, unit: Unit, request: Request, actions: Mapping[str, Action]) -> Reply:
+def _act(
+    database: Database, held: Held, owner: str, unit: Unit, request: Request, actions: Mapping[str, Action]
+) -> Reply:
     action = actions.get(request.name)
     if action is None:
         raise InputError(f"there is no action {request.name!r}", remedy=did_you_mean(request.name, actions))
     place = (held.run.id, unit.key.path, instance_text(unit.key.instance), unit.generation)
     with database.write() as connection:
+        if not runs.guard(connection, held.run.id, owner, held.epoch, held.next_seq):
+            raise StateError("another engine has taken the run over", remedy="it will run this task again")
         done = effects.answer(connection, *place, request.number)
         if done is None:
             context = ActionContext(connection, held.team, held.run.id, unit.key.path, held.now)
@@ -74,13 +83,20 @@ def _read(database: Database, held: Held, request: Request) -> Reply:
     asked = request.arguments
     node, key = str(asked.get("node", "")), str(asked.get("key", RESULT))
     run, index = str(asked.get("run") or held.run.id), asked.get("index")
+    unknown = sorted(asked.keys() - {"node", "key", "run", "index"})
+    if unknown:
+        raise InputError(f"an output cannot be read by {unknown[0]!r}", remedy="known: run, key, index")
+    if not isinstance(index, int | None):
+        raise InputError(f"the index of an instance is a whole number, not {index!r}", remedy="known: run, key, index")
     with database.read() as connection:
+        if runs.get(connection, run).team != held.team:
+            raise NotFound(f"there is no run {run!r}", remedy="`tidemill runs` lists the newest runs")
         rows = [row for row in task_runs.load(connection, run) if row.path == node]
         if not rows:
             raise NotFound(f"run {run} has no finished task {node!r}", remedy=f"see `tidemill show {run}`")
         wanted = [row for row in rows if row.count is None]
         if index is not None:
-            wanted = [row for row in wanted if row.instance == instance_text((Step(int(index)),))]
+            wanted = [row for row in wanted if row.instance == instance_text((Step(index),))]
         values = [row.outputs.get(key, MISSING) for row in wanted]
         present = [value for value in values if value is not MISSING]
         value = present if len(rows) > 1 and index is None else (present[0] if present else MISSING)

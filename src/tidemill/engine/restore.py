@@ -35,6 +35,10 @@ def restore(
             continue
         if row.state is TaskState.PENDING:
             progress.generations[key] = row.generation
+            progress.expected.add(key)
+            continue
+        if row.state is TaskState.REMOVED:
+            progress.generations[key] = row.generation + 1
             continue
         progress.stored[key] = row
         if row.steer is not None and row.state is TaskState.SUCCEEDED:

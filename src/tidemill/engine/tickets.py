@@ -53,7 +53,7 @@ def ticket_for(held: Held, start: AttemptStarted, store: str) -> Ticket:
 def _collect(binding: Binding, held: Held, artifacts: dict[str, Artifact]) -> None:
     if isinstance(binding, Const):
         for ref in references(binding.value):
-            artifacts[ref.id] = held.progress.artifacts[ref.id]
+            artifacts[ref.id] = held.progress.artifact(ref.id)
         return
     for inner in children(binding):
         _collect(inner, held, artifacts)

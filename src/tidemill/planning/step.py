@@ -239,7 +239,7 @@ def _body(place: Place, facts: Facts) -> Decision:
             return _execute(place, facts, command)
         case Import(uri=uri, type=kind, metadata=metadata):
             values = {name: value_of(part, place, facts) for name, part in metadata.items()}
-            where = text(value_of(uri, place, facts))
+            where = _name(value_of(uri, place, facts), "the URI of an artifact")
             id = f"{facts.run(RunField.RUN_ID)}/{Key(place.site.path, place.instance)}"
             artifact = Artifact(id, str(kind), values, uri=where)
             return End(TaskState.SUCCEEDED, outputs={RESULT: ArtifactRef(id)}, artifacts=(artifact,))
@@ -291,7 +291,8 @@ def _execute(place: Place, facts: Facts, work: Work) -> Decision:
     node = place.site.node
     inputs = reduce_inputs(node.inputs, place, facts)
     limits = tuple(
-        (text(value_of(limit.key, place, facts)), _slots(value_of(limit.slots, place, facts))) for limit in node.limits
+        (_name(value_of(limit.key, place, facts), "the name of a limit"), _slots(value_of(limit.slots, place, facts)))
+        for limit in node.limits
     )
     resources = {name: value_of(binding, place, facts) for name, binding in node.resources.items()}
     used = tuple(dict.fromkeys(ref.id for binding in inputs.values() for ref in reduced_references(binding)))
@@ -317,6 +318,13 @@ def reduced_references(binding: Binding) -> list[ArtifactRef]:
             return list(references(value))
         case _:
             return [ref for inner in children(binding) for ref in reduced_references(inner)]
+
+
+def _name(value: Value, what: str) -> str:
+    name = text(value)
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise Unbound(f"{what}, {name!r}, holds a character that cannot be stored")
+    return name
 
 
 def _slots(value: Value) -> int:

@@ -25,7 +25,7 @@ class Invariants:
                 self._legal(move)
         units = run.progress.units.values()
         ready = {unit.key for unit in units if unit.state is TaskState.READY}
-        assert run.progress.ready._here == ready, "the queue holds what is ready, and nothing else"
+        assert run.progress.ready.keys == ready, "the queue holds what is ready, and nothing else"
         attempts = {unit.attempt.id for unit in units if unit.attempt is not None}
         assert set(run.progress.attempts) == attempts
         for unit in units:

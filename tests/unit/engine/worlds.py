@@ -44,6 +44,7 @@ from tidemill.core.joins import Join
 from tidemill.core.records import Steer, Wake
 from tidemill.core.states import TaskState
 from tidemill.engine.moves import Approved, Happened
+from tidemill.engine.unit import Unit
 
 EXAMPLES = int(os.environ.get("TIDEMILL_TEST_EXAMPLES", "300"))
 FAILING, SKIPPING, BOTH = "failing", "skipping", "both"
@@ -119,8 +120,8 @@ class World:
         value = f"{shown}:{hashed(sorted(told.inputs.items()), told.resume) % 10_000}"
         if told.path in self.branches:
             ways = self.branches[told.path]
-            chosen = ways[hashed(self.seed, told.path, told.instance, "way") % len(ways)]
-            transitive = hashed(self.seed, told.path, "transitive") % 3 == 0
+            chosen = ways[hashed(self.seed, shown, "way") % len(ways)]
+            transitive = hashed(self.seed, told.path, "transitive") % 2 == 0
             return Done({"result": value}, Steer(follow=(chosen,), transitive=transitive))
         if told.path in self.lists:
             return [f"{value}.{n}" for n in range(hashed(self.seed, told.path, "length") % 4)]
@@ -162,10 +163,10 @@ def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None, 
         if cuts and steps in cuts:
             run = run.crash(adopt=lambda attempt, keep=cuts[steps]: keep and hashed(attempt) % 2 == 0)
         steps += 1
-        if promptly:
-            for unit in [unit for unit in run.progress.units.values() if unit.state is TaskState.SUSPENDED]:
-                run.send(Happened("go", payload="it happened"))
-                run.send(Approved(unit.key, True, "ann", "fine"))
+        while promptly and (listening := [unit.key for unit in run.progress.units.values() if _listens(unit)]):
+            run.send(Happened("go", payload="it happened"))
+            for key in listening:
+                run.send(Approved(key, True, "ann", "fine"))
         if run.step():
             continue
         if run.progress.state.final:
@@ -173,15 +174,19 @@ def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None, 
         asleep = [unit for unit in run.progress.units.values() if unit.state is TaskState.SUSPENDED]
         assert asleep, f"nothing goes on and nothing waits: {run.states()}"
         for unit in asleep:
-            if unit.state is not TaskState.SUSPENDED or unit.wake is None:
-                continue
-            assert (unit.key, unit.attempts) not in told, f"{unit.key} forgot what it was told"
-            told.add((unit.key, unit.attempts))
-            if unit.wake.event:
-                run.send(Happened(unit.wake.event, payload="it happened"))
-            else:
-                yes = world.mode == SKIPPING or hashed(str(unit.key)) % 3 > 0
-                run.send(Approved(unit.key, yes, "ann", "fine"))
+            assert (unit.key, unit.attempts) not in told or unit.wake is None, f"{unit.key} forgot what it was told"
+        waiting = [unit for unit in asleep if unit.wake is not None and unit.wake.event]
+        told |= {(unit.key, unit.attempts) for unit in waiting or asleep}
+        if waiting:
+            run.send(Happened("go", payload="it happened"))
+            continue
+        for key in sorted(unit.key for unit in asleep):
+            yes = world.mode == SKIPPING or hashed(str(key)) % 3 > 0
+            run.send(Approved(key, yes, "ann", "fine"))
+
+
+def _listens(unit: Unit) -> bool:
+    return unit.state is TaskState.SUSPENDED and unit.wake is not None and bool(unit.wake.event or unit.wake.approval)
 
 
 def worlds(*modes: str) -> st.SearchStrategy[World]:
@@ -201,6 +206,7 @@ class _Maker:
         self.branches: dict[str, tuple[str, ...]] = {}
         self.lists: set[str] = set()
         self.left = size
+        self.patient = True
 
     def world(self) -> World:
         nodes = self.scope("", 0, [])
@@ -239,6 +245,7 @@ class _Maker:
         join = self.join()
         # What starts before the rest has ended must not read the rest.
         early = join in _EARLY
+        self.patient = self.patient and not early
         mapped = kind in ("task", "scope") and random.randint(0, 2) == 0
         each = self.each([] if early else known, [] if early else beside) if mapped else None
         when = None if early else self.condition(known)
@@ -278,7 +285,9 @@ class _Maker:
 
     def join(self) -> Join:
         default = _PATIENT[1] if self.mode == BOTH else Join.ALL_SUCCESS
-        return self.random.choice([default, default, default, *_PATIENT, *_EARLY])
+        # What may start before a branch has been decided makes the order of ends decide.
+        early = () if self.branches else _EARLY
+        return self.random.choice([default, default, default, *_PATIENT, *early])
 
     def inputs(self, known: list[tuple[str, bool]]) -> dict[str, Binding]:
         found: dict[str, Binding] = {}
@@ -322,12 +331,12 @@ class _Maker:
 
     def steer(self, at: str, nodes: list[Node]) -> None:
         """One of the plain tasks may decide which of those after it run."""
-        if self.mode == FAILING or len(nodes) < 3 or self.coin():
+        if self.mode == FAILING or not self.patient or len(nodes) < 3 or self.coin():
             return
         for n, node in enumerate(nodes[:-2]):
             path = join_path(at, node.id)
             if node.scope is None and not isinstance(node.body, Wait) and path not in self.lists and node.each is None:
-                ways = [later.id for later in nodes[n + 1 :] if later.join is not Join.ALWAYS]
+                ways = [later.id for later in nodes[n + 1 :]]
                 if len(ways) < 2:
                     return
                 for m, later in enumerate(nodes[n + 1 :], n + 1):

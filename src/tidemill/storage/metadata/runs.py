@@ -211,6 +211,14 @@ def renew(connection: Connection, owner: str) -> int:
     ).rowcount
 
 
+def lease(connection: Connection, run_id: str) -> Lease | None:
+    """The lease of a run, finished or not; None if nobody holds it or there is no such run."""
+    row = connection.execute(
+        select(runs.c.id, runs.c.owner, runs.c.epoch, runs.c.renewals).where(runs.c.id == run_id, runs.c.owner > FREE)
+    ).first()
+    return None if row is None else Lease(*row)
+
+
 def held(connection: Connection) -> list[Lease]:
     """The leases of all runs that are held and unfinished, and of finished ones that somebody sent a command to."""
     lease = select(runs.c.id, runs.c.owner, runs.c.epoch, runs.c.renewals).where(runs.c.owner > FREE)
