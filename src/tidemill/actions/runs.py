@@ -70,6 +70,8 @@ def start_run(
         **submission,
     )
     run = submit(app.database, wanted, app.clock.now())
+    if run.state.final:  # the same request key was used before, and what it asked for has ended
+        return run
     with _engine(app, executor, watch, leap, debug) as (engine, take_run, _):
         return _carry(app, engine, take_run(run.id), begun)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from tidemill.authoring.task import Task
 from tidemill.authoring.traced import Traced
 from tidemill.core.annotations import Annotation
 from tidemill.core.bindings import RESULT, Const
+from tidemill.core.durations import as_duration
 from tidemill.core.errors import DefinitionError
 from tidemill.core.graph import Import, Overdue, Until, UntilApproval, UntilEvent, UntilTime, UntilTrue, Wait
 from tidemill.core.types import ANY, Type
@@ -26,13 +28,19 @@ _TEXT: tuple[Type, Annotation] = (Type("str"), str)
 
 
 def wait_for(moment: Any, *, name: str = "", after: Any = None) -> Any:
-    """Wait for a duration (seconds or timedelta, from when its turn comes) or until a datetime."""
+    """Wait until a datetime, or for a while from when its turn comes: seconds, a timedelta, text such as "1h30m"."""
     tracing, node = _start(name or "wait", after)
-    if isinstance(moment, int | float) and not isinstance(moment, bool):
-        moment = timedelta(seconds=moment)
+    if isinstance(moment, int | float | str) and not isinstance(moment, bool):
+        with contextlib.suppress(ValueError):
+            moment = as_duration(moment)
     if not isinstance(moment, datetime | timedelta | Traced):
         message = f"wait_for is given {moment!r:.60}, which is neither a duration nor a moment"
-        tracing.problem("wrong-type", message, "give seconds, a timedelta, a datetime or a traced value", node.source)
+        tracing.problem(
+            "wrong-type",
+            message,
+            "give seconds, a timedelta, a text such as 1h30m, a datetime or a traced value",
+            node.source,
+        )
     time = bind_value(tracing, "the time of wait_for", moment, (ANY, Any), node.source)
     return _finish(tracing, node, UntilTime(time or Const(None)), None, "fail")
 

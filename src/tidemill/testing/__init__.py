@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidemill.testing.clock import LeapingClock
-from tidemill.testing.crashing import arm, crash_environment, disarm, kill_at
+from tidemill.testing.crash import arm, crash_environment, disarm, kill_at
 from tidemill.testing.inline import InlineApp, Unanswered, inline_app
 from tidemill.testing.looking import attempts_of, causes, events_of, gapless, logs_of, outputs, states
 

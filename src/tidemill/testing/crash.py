@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tidemill.core import crash
+from tidemill.core import crash as points
 from tidemill.core.errors import InputError
 from tidemill.worker.arming import VARIABLE
 
@@ -21,12 +21,12 @@ WHERE = "TIDEMILL_CRASH"
 
 def arm(point: str, action: Callable[[], None]) -> None:
     """Run `action` whenever this process passes the point, which may be registered later."""
-    crash.arm(point, action)
+    points.arm(point, action)
 
 
 def disarm() -> None:
     """Make every point of this process a no-op again."""
-    crash.disarm()
+    points.disarm()
 
 
 def kill_at(point: str, nth: int = 1, once: Path | None = None) -> None:
@@ -39,19 +39,19 @@ def kill_at(point: str, nth: int = 1, once: Path | None = None) -> None:
         if next(passes) == nth and _is_first(once):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    crash.arm(point, action)
+    points.arm(point, action)
 
 
 def crash_environment(point: str, nth: int = 1, once: Path | None = None) -> dict[str, str]:
     """What to add to the environment of a process so that it, or one of its helper processes, dies at the point.
 
-    Helper processes (templates, workers) arm themselves; a program of one's own calls `arm_from_environment` first.
+    Helper processes (templates, workers) arm themselves; a program of one's own calls `from_environment` first.
     """
     where = f"{point}:{nth}" + (f":{once}" if once is not None else "")
-    return {VARIABLE: f"{__name__}:arm_from_environment", WHERE: where}
+    return {VARIABLE: f"{__name__}:from_environment", WHERE: where}
 
 
-def arm_from_environment() -> None:
+def from_environment() -> None:
     """Arm what the environment asks for, if anything."""
     point, _, rest = os.environ.get(WHERE, "").partition(":")
     nth, _, once = rest.partition(":")

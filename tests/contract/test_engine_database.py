@@ -1,0 +1,1 @@
+"""The engine on real databases, with the inline executor on a virtual clock."""
