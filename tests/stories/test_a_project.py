@@ -126,7 +126,7 @@ def test_a_failure_says_why_and_how_to_go_on(folder: Folder) -> None:
         "✗ fit[2] failed after 2 tries (user code): ValueError: the matrix is singular",
         "  Traceback (most recent call last):",
     ]
-    assert f'    File "{folder.path / "fragile.py"}", line 15, in fit' in told
+    assert f'    File "{folder.path / "fragile.py"}", line 14, in fit' in told
     assert "  | fitting 2" in told
     assert told[-5:] == [
         f"✗ failed  fragile  run {run['id']}  in {told[-5].rpartition(' ')[2]}",

@@ -107,7 +107,7 @@ def test_an_interruption_while_the_file_is_read_leaves_nothing(folder: Folder) -
     assert begun.process.stderr.readline() == "reading\n"
     begun.signal(signal.SIGINT, group=True)
     code, printed, errors = begun.end()
-    assert (code, printed.strip(), errors) == (4, "", "cancelled\n")
+    assert (code, printed.strip(), errors.strip()) == (4, "", "cancelled")
     assert processes_of(folder.path) == []
     assert not (folder.path / ".tidemill").exists()
 

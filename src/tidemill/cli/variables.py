@@ -14,9 +14,7 @@ from tidemill.core.errors import InputError
 from tidemill.core.values import Value, decode, encode
 
 
-@click.command(
-    epilog=examples("tidemill variables", "tidemill variables depth 3", "tidemill variables depth --remove")
-)
+@click.command(epilog=examples("tidemill variables", "tidemill variables depth 3", "tidemill variables depth --remove"))
 @click.argument("name", metavar="[NAME]", required=False, default="")
 @click.argument("value", metavar="[VALUE]", required=False, default=None)
 @click.option("--text", is_flag=True, help="Take VALUE as a text, even if it looks like JSON.")

@@ -64,12 +64,18 @@ class NotAValue(TypeError):
 
 
 def normalize(found: object, where: str = "") -> Value:
-    """The value that stands for `found`: tuples become lists, enums their value, paths their text. Raises NotAValue."""
+    """The value that stands for `found`. Raises NotAValue.
+
+    Tuples become lists, enums their value, paths their text; numbers that numpy or torch wraps and dates of pandas
+    become Python's where nothing is lost by it.
+    """
     match found:
         case Enum() if not isinstance(found, Missing):
             return normalize(found.value, where)
-        case None | bool() | ArtifactRef() | date() | timedelta():
+        case None | bool() | ArtifactRef():
             return found
+        case date() | timedelta():
+            return _plain_date(found, where)
         case int():
             return int(found)
         case float():
@@ -85,12 +91,37 @@ def normalize(found: object, where: str = "") -> Value:
                     raise NotAValue(key, f"{where} key {key!r}".strip())
                 plain[str(key)] = normalize(item, f"{where}.{key}")
             return plain
-        case bytes() | bytearray():
+        case bytes() | bytearray() | memoryview():
             raise NotAValue(found, where)
         case Sequence():
             return [normalize(item, f"{where}[{n}]") for n, item in enumerate(found)]
         case _:
-            raise NotAValue(found, where)
+            return _wrapped_number(found, where)
+
+
+def _plain_date(found: date | timedelta, where: str) -> Value:
+    """Of classes derived from dates, such as those of pandas, only what says no more than a date of Python."""
+    if type(found) in (date, datetime, timedelta):
+        return found
+    convert = getattr(found, "to_pydatetime", None) or getattr(found, "to_pytimedelta", None)
+    if convert is None or getattr(found, "nanosecond", getattr(found, "nanoseconds", 0)) != 0:
+        raise NotAValue(found, where)
+    plain = convert()
+    if type(plain) not in (datetime, timedelta):
+        raise NotAValue(found, where)
+    return plain
+
+
+def _wrapped_number(found: object, where: str) -> Value:
+    """The library of a number is told by name, and so need not be imported."""
+    library = type(found).__module__.partition(".")[0]
+    dtype = getattr(found, "dtype", None)
+    if library not in ("numpy", "torch") or getattr(found, "shape", None) != () or getattr(dtype, "kind", "f") in "mM":
+        raise NotAValue(found, where)
+    number = found.item()  # type: ignore[attr-defined]
+    if not isinstance(number, bool | int | float):
+        raise NotAValue(found, where)
+    return number
 
 
 def encode(value: Value) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,7 +48,6 @@ class Outputs:
 
     def keep(self, key: str, value: Any, spec: OutputSpec = OutputSpec()) -> tuple[Any, tuple[Artifact, ...]]:  # noqa: B008
         """One output as a value for a row, with the artifacts it refers to. Raises Fault, naming output and type."""
-        value = unboxed(value)
         if isinstance(value, Artifact):
             return ArtifactRef(value.id), (value,) if not value.id.startswith(f"{self._attempt}.") else ()
         if spec.type.name == METRICS and not spec.codec:
@@ -88,9 +88,11 @@ class Outputs:
     def _metrics(self, key: str, value: Any) -> tuple[Any, tuple[Artifact, ...]]:
         """Metrics are numbers that conditions read, so they stay in the row; the record has no content."""
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            value = unboxed(dataclasses.asdict(value))
+            value = dataclasses.asdict(value)
         elif hasattr(value, "_asdict"):
-            value = unboxed(value._asdict())
+            value = value._asdict()
+        with contextlib.suppress(NotAValue):
+            value = normalize(value)
         wrong = [item for item in value.values() if not _number(item)] if isinstance(value, Mapping) else [value]
         if wrong:
             raise Fault(
@@ -104,24 +106,6 @@ class Outputs:
     def _next(self) -> str:
         self._count += 1
         return f"{self._attempt}.{self._count}"
-
-
-def unboxed(value: Any) -> Any:
-    """Numbers that numpy (or torch) wraps, unwrapped, also inside lists and dicts: they are plain to their user."""
-    match value:
-        case None | bool() | int() | str() | bytes():
-            return value
-        case dict() if type(value) is dict:
-            return {key: unboxed(item) for key, item in value.items()}
-        case list() if type(value) is list:
-            return [unboxed(item) for item in value]
-        case _ if (
-            type(value).__module__.partition(".")[0] in ("numpy", "torch") and getattr(value, "shape", None) == ()
-        ):
-            inner = value.item()
-            return inner if isinstance(inner, bool | int | float | str) else value
-        case _:
-            return value
 
 
 def _small(value: Any) -> tuple[Any] | None:

@@ -10,6 +10,8 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,3 +197,27 @@ def test_durations_keep_their_microseconds() -> None:
 def test_moments_keep_their_zone() -> None:
     moment = datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(hours=2)))
     assert decode(encode(moment)).utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("found", "plain"),
+    [
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.float32(0.5), 0.5),
+        ({"n": [np.uint8(1)]}, {"n": [1]}),
+        (pd.Timestamp("2026-01-02T03:04:05Z"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (pd.Timedelta(seconds=5), timedelta(seconds=5)),
+    ],
+)
+def test_what_libraries_wrap_becomes_plain(found: object, plain: object) -> None:
+    value = normalize(found)
+    assert (value, type(value)) == (plain, type(plain))
+
+
+@pytest.mark.parametrize(
+    "found", [pd.NaT, pd.Timestamp(1), pd.Timedelta(1), np.timedelta64(5, "ns"), np.array([1]), memoryview(b"x"), 1j]
+)
+def test_what_would_lose_something_is_no_value(found: object) -> None:
+    with pytest.raises(NotAValue):
+        normalize(found)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
 from pathlib import Path
 
 from tidemill.core.values import NotAValue, Value, decode, encode, normalize
@@ -26,64 +24,15 @@ class JsonCodec:
 
     def dump(self, value: object, target: Path) -> Metadata:
         try:
-            plain = _value(value)
+            plain = normalize(value)
             text = json.dumps(encode(plain), separators=(",", ":"), allow_nan=False)
-            if '"$date' in text:
-                _refuse_odd_dates(plain)
         except (NotAValue, RecursionError) as error:
             raise Unsuitable(str(error)) from None
-        except ValueError:
-            # Python refuses to write integers of more than 4300 digits, since reading them back takes so long.
-            raise Unsuitable("it holds a number with too many digits for JSON") from None
         target.write_text(text, encoding="ascii")
         return _describe(plain)
 
     def load(self, source: Path) -> object:
         return decode(json.loads(source.read_bytes()))
-
-
-def _value(value: object) -> Value:
-    try:
-        return normalize(value)
-    except NotAValue as error:
-        if not error.kind.startswith("numpy."):
-            raise
-        return normalize(_without_numpy_numbers(value))
-
-
-def _without_numpy_numbers(value: object) -> object:
-    """The same with Python numbers for those of numpy, which is told by name and so need not be imported."""
-    match value:
-        case Mapping():
-            return {key: _without_numpy_numbers(item) for key, item in value.items()}
-        case str() | bytes() | bytearray():
-            return value
-        case Sequence():
-            return [_without_numpy_numbers(item) for item in value]
-        case _ if hasattr(value, "item") and _is_numpy_number(type(value)):
-            number = value.item()
-            return number if isinstance(number, bool | int | float) else value
-        case _:
-            return value
-
-
-def _refuse_odd_dates(value: Value) -> None:
-    """Raise NotAValue for classes derived from dates, such as those of pandas: they hold what a date cannot."""
-    match value:
-        case dict():
-            for item in value.values():
-                _refuse_odd_dates(item)
-        case list():
-            for item in value:
-                _refuse_odd_dates(item)
-        case date() if type(value) not in (date, datetime):
-            raise NotAValue(value, "")
-
-
-def _is_numpy_number(kind: type) -> bool:
-    names = {type_name(above) for above in kind.__mro__}
-    # To numpy a duration is a number too, but one that has a unit.
-    return bool(names & {"numpy.number", "numpy.bool", "numpy.bool_"}) and "numpy.timedelta64" not in names
 
 
 def _describe(value: Value) -> Metadata:
