@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, make_url
 
 from tidemill.storage.metadata import tables
 from tidemill.storage.metadata.database import Database
+from tidemill.testing import InlineApp, inline_app
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
@@ -29,6 +30,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database = Database.open(url)
     yield database
     database.close()
+
+
+@pytest.fixture(params=BOTH)
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InlineApp]:
+    """An open home whose tasks run in this process, on a calendar that leaps to whatever is due."""
+    url = _sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("emptied_postgres")
+    with inline_app(tmp_path / "home", database_url=url) as app:
+        yield app
 
 
 @pytest.fixture

@@ -112,3 +112,15 @@ def chain() -> None:
     n = step(0)
     for _ in range(9):
         n = step(n)
+
+
+@task(cache=True)
+def kept(n: int) -> int:
+    return n + 1
+
+
+@pipeline
+def long_chain() -> None:
+    n = kept(0)
+    for _ in range(399):
+        n = kept(n)

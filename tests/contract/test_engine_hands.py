@@ -361,6 +361,20 @@ def test_cancelling_and_marking(open_bench: Open) -> None:
         assert commands.pending(connection, [run.id]) == []
 
 
+def test_of_two_marks_the_last_word_counts(open_bench: Open) -> None:
+    bench = open_bench()
+    run = bench.start(pipeline(Node("s", Sub(Scope((task("x"),))))))
+    bench.wish(run, CommandKind.MARK, path="s", state="succeeded")
+    bench.turns()
+    bench.wish(run, CommandKind.MARK, path="s", state="skipped")
+    bench.turns(10)
+    assert len(bench.executor.stopped) == 1
+    with bench.app.database.read() as connection:
+        assert len(commands.pending(connection, [run.id])) == 1
+    bench.stop_ends()
+    assert states(bench.app, run) == {"s": "skipped", "s/x": "cancelled"}
+
+
 def test_a_mark_outlives_the_engine_that_was_about_to_give_it(open_bench: Open) -> None:
     first, second = open_bench(), open_bench()
     run = first.start(pipeline(Node("s", Sub(Scope((task("x"),)))), task("end", after=(After("s"),))))

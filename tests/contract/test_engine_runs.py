@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -99,7 +101,7 @@ def test_an_abandoned_run_is_resumed_where_it_waited(app: InlineApp) -> None:
     with app.database.write() as connection:
         said = {"name": "data", "payload": {"rows": 3}}
         commands.add(connection, run.team, run.id, CommandKind.EVENT, "ann", said, app.clock.now())
-    assert app.resume(run).state is RunState.SUCCEEDED
+    assert app.resume(run, approve={"ask": True}).state is RunState.SUCCEEDED
     assert outputs(app, run, "use") == {"result": 3}
 
 
@@ -148,11 +150,8 @@ def test_a_kept_result_that_is_damaged_is_made_anew(app: InlineApp, ledger: Path
     with app.database.read() as connection:
         artifact = artifacts.get_many(connection, first.team, [reference.id])[reference.id]
     hexadecimal = artifact.digest.partition(":")[2]
-    (file,) = [
-        path
-        for path in (app.settings.artifacts / "objects").rglob("*")
-        if path.is_file() and hexadecimal.endswith(path.name)
-    ]
+    stored = [path for path in (app.settings.artifacts / "objects").rglob("*") if path.is_file()]
+    (file,) = [path for path in stored if hexadecimal.endswith(path.name)]
     if damage == "gone":
         file.unlink()
     else:
@@ -167,6 +166,20 @@ def test_a_kept_result_that_is_damaged_is_made_anew(app: InlineApp, ledger: Path
     app.artifacts.verify(content_of(artifact))
     app.run(engine_tasks.cached, params)
     assert lines(ledger) == ["rows 1", "rows 1"], "and reused again"
+
+
+def test_a_long_chain_of_kept_results_is_reused_at_once(app: InlineApp) -> None:
+    app.run(engine_tasks.long_chain)
+    graph, limit = trace(engine_tasks.long_chain), sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 300)
+    try:
+        again = app.run(graph)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert again.state is RunState.SUCCEEDED
+    assert attempts_of(app, again, "kept") == []
+    assert outputs(app, again, "kept_400") == {"result": 400}
+    assert len(events_of(app, again, "task.succeeded")) == 400
 
 
 # --- one request, one run ---

@@ -1,4 +1,4 @@
-"""Definitions, commands, effects, engines and variables."""
+"""Definitions, commands, effects and variables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from tidemill.core.errors import InputError, NotFound
 from tidemill.core.history import CommandKind, CommandRecord
 from tidemill.core.states import RunState
 from tidemill.core.values import MISSING, NotAValue
-from tidemill.storage.metadata import commands, definitions, effects, engines, runs, variables
+from tidemill.storage.metadata import commands, definitions, effects, runs, variables
 from tidemill.storage.metadata.database import Database
 from tidemill.storage.metadata.effects import Effect
-from tidemill.storage.metadata.engines import EngineRecord
 from tidemill.storage.metadata.errors import RowDamaged
 
 
@@ -85,23 +84,6 @@ def test_the_first_answer_of_an_effect_counts(database: Database) -> None:
         assert effects.answer(connection, *key, 1) == Effect("register", None)
         assert effects.answer(connection, *key, 3) is None
         assert effects.answer(connection, "r1", "train", "0.0", 2, 1) is None
-
-
-# --- engines ----------------------------------------------------------------------------------------------------------
-
-
-def test_engines_come_and_go(database: Database) -> None:
-    engine = EngineRecord("e1", "host", 4711, "e1.lock", NOW)
-    with database.write() as connection:
-        engines.register(connection, engine)
-        assert engines.heartbeat(connection, "e1") == 1
-        assert engines.heartbeat(connection, "e1") == 2
-        assert engines.heartbeat(connection, "e2") is None
-        assert [(found.id, found.renewals) for found in engines.listing(connection)] == [("e1", 2)]
-        engines.register(connection, engine)
-        assert engines.listing(connection) == [engine]
-        assert engines.remove(connection, "e1")
-        assert not engines.remove(connection, "e1")
 
 
 # --- variables --------------------------------------------------------------------------------------------------------

@@ -73,7 +73,9 @@ class App:
         watch: Watcher | None = None,
         leap: Callable[[datetime], None] | None = None,
     ) -> Engine:
-        """An engine on this home's database and store; close it when done."""
+        """An engine on this home's database and store, cleared of what killed ones left; close it when done."""
+        owner.bury_the_dead()
+        self.artifacts.bury_the_dead()
         self._engine = Engine(
             self.database,
             executor,

@@ -7,6 +7,8 @@ What cannot be told apart reliably has no fingerprint, which is said and not gue
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib
 import inspect
 import re
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.authoring.codetext import Names, names_in, plain_text, statements_binding
+from tidemill.authoring.installed import installed_version, own_file
 from tidemill.authoring.place import show, source_of
 from tidemill.authoring.references import is_own, module_file
 from tidemill.core.errors import DefinitionError
@@ -129,9 +132,20 @@ class _Walk:
 
     def _installed(self, module: str) -> None:
         top = module.partition(".")[0]
-        version = getattr(sys.modules.get(top), "__version__", None)
-        if isinstance(version, str):
+        version = installed_version(top)
+        if version:
             self.parts.setdefault(top, Part(digest(version), "", 0))
+
+    def _imported(self, module: str) -> None:
+        """What the code imports when it runs counts the same, whether or not this process has loaded it already."""
+        if module not in sys.modules and is_own(own_file(module)):
+            # What cannot be imported fails when the task runs, which says it better.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+        if is_own(module_file(module)):
+            self._module(sys.modules[module])
+        else:
+            self._installed(module)
 
     def _cell(self, name: str, variable: str, cell: types.CellType, function: types.FunctionType) -> None:
         try:
@@ -164,9 +178,7 @@ class _Walk:
             if chain[0] in scope and chain[0] not in skip and not chain[0].startswith("__"):
                 self._follow(chain, module, scope)
         for imported in names.imports:
-            found = sys.modules.get(imported)
-            if found is not None:
-                self.add(found)
+            self._imported(imported)
 
     def _follow(self, chain: tuple[str, ...], module: types.ModuleType, scope: Mapping[str, Any]) -> None:
         """From `helpers.clean` to the function; a module is followed as far as the chain goes."""

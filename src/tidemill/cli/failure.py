@@ -28,9 +28,8 @@ DEFECT = 3
 def tell(error: BaseException, arguments: Sequence[str]) -> int:
     """Print what went wrong (as a JSON document if that was asked for) and answer with the exit code."""
     match error:
-        case SystemExit(code=int() as code):
-            return code
-        case BrokenPipeError():
+        case BrokenPipeError() | SystemExit():
+            # No command of ours exits by itself; click does when whoever reads has left.
             return 0
         case KeyboardInterrupt() | click.Abort():
             code, plain, text = CANCELLED, _plain("cancelled", "cancelled before anything began"), "cancelled"
@@ -129,4 +128,6 @@ def _plain_problems(found: ProblemsFound) -> dict[str, Any]:
         {**_plain(problem.code, problem.message, problem.place, problem.remedy), "detail": problem.detail}
         for problem in found.problems
     ]
+    if len(found.problems) == 1:
+        return {**problems[0], "problems": problems}
     return {**_plain(found.code, found.message), "problems": problems}

@@ -19,8 +19,8 @@ Part: TypeAlias = str | Text | tuple[str, str]
 
 _ENDLESS = 1000
 _GAP = 2
-_LAST = 16
-"""Columns that the last cell of a line gets before the first one is cut."""
+_LAST = 12
+"""Columns that the last cell of a line gets before names are cut."""
 
 
 class Out:
@@ -77,13 +77,16 @@ class Out:
         """A state with its mark, for `say` and `table`."""
         return f"{looks.mark(state)} {looks.word(state)}", looks.style(state)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Part]]) -> None:
-        """Aligned columns, a head that begins with ">" over numbers; the last column is cut where the line ends."""
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Part]], give: int = 0) -> None:
+        """Aligned columns, a head that begins with ">" over numbers.
+
+        Where the line is too short the last column is cut, and then the column `give`, which holds names.
+        """
         if self.wants_json:
             return
         cells = [[self.text((head.lstrip(">"), "bold")) for head in heads]]
         cells += [[self.text(cell) for cell in row] for row in rows]
-        widths = _fitted([max(row[n].cell_len for row in cells) for n in range(len(heads))], self.width)
+        widths = _fitted([max(row[n].cell_len for row in cells) for n in range(len(heads))], self.width, give)
         for row in cells:
             line = Text()
             for cell, head, width in zip(row, heads, widths, strict=True):
@@ -99,13 +102,13 @@ class Out:
         return self.color and self.console.is_terminal and not self.console.is_dumb_terminal
 
 
-def _fitted(widths: list[int], room: int) -> list[int]:
-    """The widths as they fit in a line: the last one gives way first, then the first one."""
+def _fitted(widths: list[int], room: int, give: int) -> list[int]:
+    """The widths as they fit in a line: the last one gives way first, then the one that may."""
     *before, last = widths
     left = room - sum(before) - _GAP * len(before)
     if last > left:
         last = max(left, min(last, _LAST))
     over = sum(before) + _GAP * len(before) + last - room
     if over > 0 and before:
-        before[0] = max(before[0] - over, 8)
+        before[give] = max(before[give] - over, 8)
     return [*before, last]

@@ -50,6 +50,7 @@ def runs(given: Globals, pipeline: str, state: str, limit: int, wants_json: bool
             )
             for run in found.runs
         ),
+        give=2,
     )
     if found.more:
         out.say(("There are more: `tidemill runs --limit N` shows them.", "dim"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -64,6 +65,7 @@ def _run(out: Out, view: RunView, every: bool) -> None:
         out.say(("  cause         ", "dim"), (run.cause.message, looks.style(run.state)))
     out.say()
     out.table(("TASK", "STATE", ">TRIES", ">TOOK", ">CPU", ">MEMORY", "CAUSE"), _rows(out, view, every))
+    _failures(out, view)
     if view.made:
         out.say()
         out.say((looks.plural(len(view.made), "artifact"), "bold"))
@@ -74,6 +76,19 @@ def _run(out: Out, view: RunView, every: bool) -> None:
         why = "the engine that carried it is gone" if view.carried == "gone" else "no engine carries it"
         out.say()
         out.say(("This run stands still: ", "yellow"), f"{why}; ", (f"tidemill resume {run.id}", "bold"), " goes on.")
+
+
+def _failures(out: Out, view: RunView) -> None:
+    """The whole message of what failed first: a table has no room for it."""
+    failed = [task for task in view.tasks if task.state is TaskState.FAILED and task.kind is TaskKind.LEAF]
+    if not failed:
+        return
+    out.say()
+    for task in failed[:WRONG]:
+        cause = task.record.cause if task.record is not None else None
+        out.say(("✗ ", "red"), (str(task.key), "bold"), f"  {cause.message if cause is not None else ''}")
+    name = shlex.quote(str(failed[0].key))
+    out.say("  why, with its traceback: ", (f"tidemill show {view.run.id} --task {name}", "bold"))
 
 
 def _header(run: RunRecord) -> Iterator[tuple[str, str]]:
@@ -158,7 +173,7 @@ def _many(out: Out, path: str, instances: Sequence[TaskView]) -> _ROW:
     took = looks.between(min(starts), max(ends)) if starts and ends else None
     told = ", ".join(f"{number} {looks.word(one)}" for one, number in counts.items())
     return (
-        f"{_indent(path)}{looks.cut(path.rpartition('/')[2], NAME)} {looks.TIMES}{len(instances)}",
+        f"{_indent(path)}{looks.TIMES}{len(instances)} {looks.cut(path.rpartition('/')[2], NAME)}",
         out.state(state),
         str(sum(len(task.attempts) for task in instances)),
         looks.duration(took),

@@ -199,8 +199,11 @@ def _events(held: Held, moves: Sequence[Move]) -> list[EventRecord]:
                         payload,
                     )
                 )
-            case AttemptStarted(record=attempt, key=key):
-                add(attempt.started_at, "attempt.started", key, {"attempt": attempt.id, "number": attempt.number})
+            case AttemptStarted(record=attempt, key=key, execute=execute):
+                payload = {"attempt": attempt.id, "number": attempt.number}
+                if execute.cache_miss:
+                    payload["cache_miss"] = execute.cache_miss
+                add(attempt.started_at, "attempt.started", key, payload)
             case AttemptSettled(record=attempt):
                 found.append(
                     EventRecord(

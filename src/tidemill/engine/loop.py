@@ -50,7 +50,7 @@ from tidemill.engine.ownership import Owner
 from tidemill.engine.previous import states_before
 from tidemill.engine.requests import Action, answer
 from tidemill.engine.tickets import ticket_for
-from tidemill.engine.wishes import event_of, priority_of
+from tidemill.engine.wishes import event_of, priority_of, superseded
 from tidemill.engine.writer import Writer
 from tidemill.planning.facts import CacheHit, CacheMiss
 from tidemill.storage.metadata import commands, runs
@@ -243,8 +243,8 @@ class Engine:
         self._full.difference_update(self._claims.pop(attempt, ()))
 
     def _fire_timers(self) -> None:
-        now = self._clock.now()
-        while self._timers and self._timers[0][0] <= now:
+        # The time is asked anew for each: one that is not due any more, because the calendar jumped back, comes again.
+        while self._timers and self._timers[0][0] <= self._clock.now():
             _, _, run_id, fired = heapq.heappop(self._timers)
             held = self._held.get(run_id)
             if held is not None:
@@ -264,8 +264,9 @@ class Engine:
                 before = states_before(connection, list(self._held.values()))
         except StorageError:
             return  # the next sweep tries again; a commit that fails says why
+        old = superseded(wishes)
         for wish in wishes:
-            self._obey(wish)
+            self._obey(wish, wish.id not in old)
         for run_id, states in before.items():
             self._send(self._held[run_id], PreviousChanged(states))
         for run_id in list(self._pids):
@@ -278,11 +279,11 @@ class Engine:
                 self._turns.pop(held.run.id, None)
                 self._let_go(held)
 
-    def _obey(self, wish: CommandRecord) -> None:
+    def _obey(self, wish: CommandRecord, counts: bool) -> None:
         held = self._held[wish.run]
         if wish.run in self._turns and wish.id in self._turns[wish.run].commands:
             return
-        event = event_of(wish)
+        event = event_of(wish) if counts else None
         if event is not None:
             self._send(held, event)
         if isinstance(event, Marked) and held.progress.is_being_marked(event.key):
@@ -301,19 +302,21 @@ class Engine:
         return turn
 
     def _send(self, held: Held, event: Event) -> None:
-        now = held.now = self._clock.now()
-        moves = decide(held.progress, event, now)
-        if not moves:
-            return
-        self._turn_of(held).moves += moves
-        for move in moves:
-            match move:
-                case SetTimer(at=at, key=key, kind=kind):
-                    heapq.heappush(self._timers, (at, next(self._order), held.run.id, TimerFired(key, kind)))
-                case LookUp(key=key, parts=parts):
-                    self._send(held, CacheAnswered(key, self._look_up(held, key, parts)))
-                case _:
-                    pass
+        # A queue, not a recursion: each answer of the cache may lead to the next question.
+        todo = deque([event])
+        while todo:
+            held.now = self._clock.now()
+            moves = decide(held.progress, todo.popleft(), held.now)
+            if moves:
+                self._turn_of(held).moves += moves
+            for move in moves:
+                match move:
+                    case SetTimer(at=at, key=key, kind=kind):
+                        heapq.heappush(self._timers, (at, next(self._order), held.run.id, TimerFired(key, kind)))
+                    case LookUp(key=key, parts=parts):
+                        todo.append(CacheAnswered(key, self._look_up(held, key, parts)))
+                    case _:
+                        pass
 
     def _look_up(self, held: Held, key: Key, parts: Mapping[str, Any]) -> CacheHit | CacheMiss:
         team, pipeline = held.team, held.run.pipeline

@@ -7,12 +7,15 @@ whole length of the lease by the observer's own monotonic clock.
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import socket
 import uuid
 from pathlib import Path
 
 from tidemill.storage.metadata.runs import Lease
+
+_LOCK, _NEW = ".lock", ".new"
 
 
 class Owner:
@@ -24,9 +27,8 @@ class Owner:
         self.host = socket.gethostname()
         self.pid = os.getpid()
         self.id = f"{self.host}.{self.pid}.{uuid.uuid4().hex[:8]}"
-        self.lock_file = folder / f"{self.id}.lock"
-        self._lock = os.open(self.lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.lock_file = folder / f"{self.id}{_LOCK}"
+        self._lock = _locked(self.lock_file)
 
     def close(self) -> None:
         """Give up the lock. May be called twice."""
@@ -37,22 +39,55 @@ class Owner:
 
     def is_dead(self, other: str) -> bool:
         """Whether another owner is known to be dead: nobody holds its lock, or it was of this host and left none."""
-        path = self.folder / f"{other}.lock"
+        path = self.folder / f"{other}{_LOCK}"
         if not path.exists():
             return other.startswith(self.host + ".")
+        return _bury(path)
+
+    def bury_the_dead(self) -> None:
+        """Remove what engines of this host left in the folder when they were killed: locks, and bells nobody hears."""
+        of_this_host = f"{glob.escape(self.host)}.*"
+        bells = list(self.folder.glob(f"{of_this_host}.bell"))
+        for suffix in (_LOCK, _NEW):
+            for file in self.folder.glob(of_this_host + suffix):
+                _bury(file)
+        for bell in bells:
+            # Its engine locks before it hangs up the bell, and takes the bell down before it unlocks.
+            if not bell.with_suffix(_LOCK).exists():
+                bell.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int:
+    """A lock file that others see only once it is locked: one that is not locked is then always that of somebody dead."""
+    fresh = path.with_suffix(_NEW)
+    while True:
+        handle = os.open(fresh, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            os.rename(fresh, path)
         except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            path.unlink(missing_ok=True)
-            return True
-        finally:
+            # Somebody came between and took it for one of the dead.
             os.close(handle)
+            continue
+        return handle
+
+
+def _bury(path: Path) -> bool:
+    """Remove a lock file that nobody holds; whether nobody does."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        # Shared, so that two who look at once do not take each other for the owner.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        path.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(handle)
 
 
 class Observer:

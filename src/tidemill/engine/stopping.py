@@ -33,8 +33,9 @@ def cancel_inside(flow: Flow, unit: Unit, cause: Cause, teardowns: bool = False)
         if other.state.final or (progress.teardown(other) and not teardowns):
             continue
         if other.attempt is not None:
-            other.stopping = cause
-            flow.moves.append(StopAttempt(other.attempt.id, cause))
+            if other.stopping is None:
+                other.stopping = cause
+                flow.moves.append(StopAttempt(other.attempt.id, cause))
         elif other.kind is TaskKind.LEAF or other.state in (TaskState.PENDING, TaskState.RETRYING):
             end(flow, other, TaskState.CANCELLED, cause)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidemill.core.history import CommandKind, CommandRecord
@@ -23,6 +23,19 @@ def priority_of(wish: CommandRecord) -> int | None:
     """The priority that is wished for the run; None for every other command."""
     wanted = wish.payload.get("priority") if wish.kind is CommandKind.PRIORITY else None
     return wanted if isinstance(wanted, int) and not isinstance(wanted, bool) else None
+
+
+def superseded(wishes: Iterable[CommandRecord]) -> frozenset[int]:
+    """Ids of the marks after which somebody marked the same task run again: only the last word counts."""
+    last: dict[tuple[str, str, str], int] = {}
+    before: set[int] = set()
+    for wish in wishes:
+        if wish.kind is CommandKind.MARK:
+            place = wish.run, str(wish.payload.get("path", "")), str(wish.payload.get("instance", ""))
+            if place in last:
+                before.add(last[place])
+            last[place] = wish.id
+    return frozenset(before)
 
 
 def _event_of(wish: CommandRecord, said: Mapping[str, Any]) -> Event | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +17,12 @@ from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.errors import StateError, TidemillError
 from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Report, Request, Ticket
 from tidemill.storage.artifacts.store import ArtifactStore
+from tidemill.storage.artifacts.unpack import remove
 from tidemill.storage.logs.files import LogWriter, Stream, log_path
 from tidemill.storage.logs.mask import Masker
-from tidemill.worker.child import seed
-from tidemill.worker.context import LOGGER, task_seed
+from tidemill.worker.context import LOGGER, scratch_folder, task_seed
 from tidemill.worker.execute import execute
+from tidemill.worker.seeding import seeded
 from tidemill.worker.store import open_store
 
 
@@ -65,7 +65,7 @@ class InlineExecutor:
         inbox(Began(ticket.attempt))
         try:
             store = self._open_store(ticket.store)
-            with self._captured(ticket), _seeded(ticket):
+            with self._captured(ticket), seeded(task_seed(ticket.facts.seed, ticket.path, ticket.indexes)):
                 report = execute(ticket, store, _DirectLink(inbox, self._answer), scratch_root=self._scratch_root)
         except (TidemillError, OSError) as error:
             inbox(Gone(ticket.attempt, Cause(CauseKind.INFRASTRUCTURE, str(error))))
@@ -75,7 +75,9 @@ class InlineExecutor:
             raise KeyboardInterrupt
 
     def adopt(self, attempt: str) -> bool:
-        """Always false: an inline attempt ends with its engine."""
+        """Always false: an inline attempt ends with its engine. What it kept for its time is removed."""
+        if self._scratch_root is not None:
+            remove(scratch_folder(self._scratch_root, attempt))
         return False
 
     def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:
@@ -165,17 +167,3 @@ def _logging_to(stream: TextIO | Any) -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _seeded(ticket: Ticket) -> Iterator[None]:
-    """The generators as the task's own process would have them; this process gets its own back afterwards."""
-    numpy = sys.modules.get("numpy")
-    kept, kept_numpy = random.getstate(), numpy.random.get_state() if numpy is not None else None
-    seed(task_seed(ticket.facts.seed, ticket.path, ticket.indexes))
-    try:
-        yield
-    finally:
-        random.setstate(kept)
-        if numpy is not None:
-            numpy.random.set_state(kept_numpy)

@@ -17,6 +17,8 @@ from tidemill.core.records import Message, Reply, Ticket
 from tidemill.executors.environment import clean_environment
 from tidemill.executors.process_loop import ProcessLoop
 from tidemill.executors.tuning import Tuning
+from tidemill.storage.artifacts.unpack import remove
+from tidemill.worker.context import scratch_folder
 from tidemill.worker.kernel import cpu_count
 
 
@@ -62,7 +64,9 @@ class ProcessExecutor:
         self._opened.post(lambda loop: loop.start(ticket))
 
     def adopt(self, attempt: str) -> bool:
-        """Always false: local processes end with the engine that started them."""
+        """Always false: local processes end with the engine that started them. What it kept for its time is removed."""
+        if self._scratch_root is not None:
+            remove(scratch_folder(self._scratch_root, attempt))
         return False
 
     def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:

@@ -222,9 +222,12 @@ def _body(place: Place, facts: Facts) -> Decision:
             return _hold_time(value_of(time, place, facts))
         case Wait(until=UntilEvent(name=name, key=event_key)):
             wanted = "" if event_key is None else text(value_of(event_key, place, facts))
-            return Hold(event=text(value_of(name, place, facts)), event_key=wanted)
+            awaited = text(value_of(name, place, facts))
+            if not awaited:
+                raise Unbound("the event to wait for has no name")
+            return Hold(event=awaited, event_key=wanted)
         case Wait(until=UntilApproval(message=message, approvers=approvers)):
-            return Hold(approval=text(value_of(message, place, facts)), approvers=approvers)
+            return Hold(approval=text(value_of(message, place, facts)) or node.id, approvers=approvers)
         case Wait(until=UntilTrue(function=function, interval=interval, takes=takes)):
             return _execute(place, facts, PollFunction(function, interval, takes))
         case Call(function=function, returns=returns, outputs=outputs, takes=takes):

@@ -23,7 +23,7 @@ from tidemill.core.states import TaskState
 from tidemill.engine.loop import Watcher
 from tidemill.engine.moves import Move, TaskMoved
 from tidemill.settings import Settings
-from tidemill.storage.metadata import commands
+from tidemill.storage.metadata import commands, runs, task_runs
 from tidemill.testing.clock import LeapingClock
 
 
@@ -63,13 +63,29 @@ class InlineApp(App):
         leap = self.leaping.advance_to
         return start_run(self, graph, params, watch=answers, begun=answers.begun, leap=leap, **submission)
 
-    def resume(self, run: RunRecord | str, *, watch: Watcher | None = None) -> RunRecord:
-        """Go on with a run whose engine went away."""
-        return resume_run(self, _id(run), watch=watch, leap=self.leaping.advance_to)
+    def resume(
+        self,
+        run: RunRecord | str,
+        *,
+        approve: Mapping[str, bool] | None = None,
+        events: Mapping[str, Any] | None = None,
+        watch: Watcher | None = None,
+    ) -> RunRecord:
+        """Go on with a run whose engine went away. Answers are given as in `run`."""
+        answers = _Answers(self, approve or {}, events or {}, watch)
+        return resume_run(self, _id(run), watch=answers, begun=answers.begun, leap=self.leaping.advance_to)
 
-    def retry(self, run: RunRecord | str, *also: str, watch: Watcher | None = None) -> RunRecord:
-        """Reopen a finished run: what failed, and the nodes `also`, runs again."""
-        return retry_run(self, _id(run), also, watch=watch, leap=self.leaping.advance_to)
+    def retry(
+        self,
+        run: RunRecord | str,
+        *also: str,
+        approve: Mapping[str, bool] | None = None,
+        events: Mapping[str, Any] | None = None,
+        watch: Watcher | None = None,
+    ) -> RunRecord:
+        """Reopen a finished run: what failed, and the nodes `also`, runs again. Answers are given as in `run`."""
+        answers = _Answers(self, approve or {}, events or {}, watch)
+        return retry_run(self, _id(run), also, watch=answers, begun=answers.begun, leap=self.leaping.advance_to)
 
 
 @contextmanager
@@ -92,7 +108,14 @@ class _Answers:
         self._wake: Callable[[], None] = lambda: None
 
     def begun(self, running: Running) -> None:
+        """Answer those that waited already when the run was taken up; what others have left for them comes first."""
         self._wake = running.engine.wake
+        with self._app.database.read() as connection:
+            run, rows = runs.get(connection, running.run), task_runs.load(connection, running.run)
+            left = commands.pending(connection, [running.run])
+        for row in rows:
+            if row.state is TaskState.SUSPENDED:
+                self._answer(run, row, demand=not left)
 
     def __call__(self, run: RunRecord, moves: Sequence[Move]) -> None:
         if self._watch is not None:
@@ -101,7 +124,7 @@ class _Answers:
             if isinstance(move, TaskMoved) and move.record.state is TaskState.SUSPENDED:
                 self._answer(run, move.record)
 
-    def _answer(self, run: RunRecord, row: TaskRecord) -> None:
+    def _answer(self, run: RunRecord, row: TaskRecord, demand: bool = True) -> None:
         wake, name = row.wake, str(Key(row.path, instance_from(row.instance)))
         if wake is None or row.due_at is not None:
             return
@@ -111,7 +134,7 @@ class _Answers:
         elif wake.event and wake.event in self._events:
             said = {"name": wake.event, "key": wake.event_key, "payload": self._events[wake.event]}
             self._tell(run, CommandKind.EVENT, said)
-        elif row.deadline_at is None:
+        elif demand and row.deadline_at is None:
             what = f"the event {wake.event!r}" if wake.event else "an approval"
             remedy = f"events={{{wake.event!r}: None}}" if wake.event else f"approve={{{name!r}: True}}"
             raise Unanswered(f"{name} waits for {what}", remedy=f"say what comes: run(..., {remedy})")

@@ -12,7 +12,6 @@ import gc
 import io
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -31,6 +30,7 @@ from tidemill.worker.control import NO_CHANNEL
 from tidemill.worker.execute import execute, too_large
 from tidemill.worker.frames import BadFrame
 from tidemill.worker.kernel import adopt_orphans, bytes_of, die_with, limit_memory
+from tidemill.worker.seeding import seed
 from tidemill.worker.store import open_store
 
 
@@ -107,14 +107,6 @@ def _fit(ticket: Ticket) -> None:
     memory = bytes_of(ticket.resources.get("memory"))
     if memory is not None:
         limit_memory(memory)
-
-
-def seed(number: int) -> None:
-    """Seed the global generators of Python and, where it is loaded, numpy."""
-    random.seed(number)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(number)
 
 
 def _log_to_stderr() -> None:

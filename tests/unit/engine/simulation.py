@@ -1,4 +1,4 @@
-"""Runs a graph through `decide` alone: a virtual clock, no database, no process; a script says how each attempt ends."""
+"""Runs a graph through `decide` alone, on a virtual clock: a script says how each attempt ends."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def pipeline(*nodes: Node, **options: Any) -> Pipeline:
 
 
 class Simulation:
-    """`script` gives the result of an attempt, or Fail, Skipped, Done, Wake or Stays. `slots` attempts run at a time."""
+    """`script` gives the result of an attempt, or Fail, Skipped, Done, Wake or Stays; `slots` run at a time."""
 
     def __init__(self, graph: Pipeline, script: Script | None = None, slots: int = 4, **run: Any) -> None:
         self.clock = VirtualClock()

@@ -43,10 +43,10 @@ from tidemill.core.graph import (
 from tidemill.core.joins import Join
 from tidemill.core.records import Steer, Wake
 from tidemill.core.states import TaskState
-from tidemill.engine.moves import Approved, Happened
+from tidemill.engine.moves import Approved, Event, Happened
 from tidemill.engine.unit import Unit
 
-EXAMPLES = int(os.environ.get("TIDEMILL_TEST_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("TIDEMILL_TEST_EXAMPLES", "150"))
 FAILING, SKIPPING, BOTH = "failing", "skipping", "both"
 _EARLY = (Join.ONE_SUCCESS, Join.ONE_DONE, Join.ONE_FAILED, Join.ALWAYS)
 _PATIENT = (Join.ALL_DONE, Join.NONE_FAILED, Join.ALL_DONE_MIN_ONE_SUCCESS, Join.NONE_FAILED_MIN_ONE_SUCCESS)
@@ -151,10 +151,17 @@ def hashed(*parts: Any) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest())
 
 
-def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None, promptly: bool = False) -> Simulation:
+def play(
+    world: World,
+    run: Simulation,
+    cuts: Mapping[int, bool] | None = None,
+    promptly: bool = False,
+    wishes: Mapping[int, Callable[[Simulation], Event]] | None = None,
+) -> Simulation:
     """To the end; what waits for people and events gets it once nothing else happens, or (all yes) `promptly`.
 
     Before the n-th step, for each n in `cuts`, the engine dies and another one goes on; true = attempts are adopted.
+    `wishes` are what people ask for before certain steps.
     """
     run.begin()
     steps = 0
@@ -162,6 +169,8 @@ def play(world: World, run: Simulation, cuts: Mapping[int, bool] | None = None, 
     while True:
         if cuts and steps in cuts:
             run = run.crash(adopt=lambda attempt, keep=cuts[steps]: keep and hashed(attempt) % 2 == 0)
+        if wishes and steps in wishes and not run.progress.state.final:
+            run.send(wishes[steps](run))
         steps += 1
         while promptly and (listening := [unit.key for unit in run.progress.units.values() if _listens(unit)]):
             run.send(Happened("go", payload="it happened"))

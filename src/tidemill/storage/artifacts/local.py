@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from tidemill.storage.artifacts.content import Content, Stamp, check_digest, dig
 from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing, NotStorable, WrongKind
 from tidemill.storage.artifacts.listing import Entry, encode, scan
 from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize, remove
+from tidemill.storage.artifacts.writers import is_of_the_dead, new_name
 
 AFTER_WRITE = point("artifact.after-write")
 AFTER_RENAME = point("artifact.after-rename")
@@ -158,7 +158,7 @@ class LocalStore:
 
     def _new_temporary(self) -> Path:
         self._temporary.mkdir(parents=True, exist_ok=True)
-        return self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
+        return self._temporary / new_name()
 
     # --- getting ------------------------------------------------------------------------------------------------------
 
@@ -259,6 +259,13 @@ class LocalStore:
             for child in _children(folder):
                 if len(folder.name) == 2 and _REST.match(child.name):
                     yield f"blake2b:{folder.name}{child.name}"
+
+    def bury_the_dead(self) -> int:
+        """Remove what writers left that are known to be dead, however young it is. Returns how much."""
+        left = [child for child in _children(self._temporary) if is_of_the_dead(child.name)]
+        for child in left:
+            remove(child)
+        return len(left)
 
     def sweep_temporary(self, older_than_s: float) -> int:
         """Remove what dead writers left: whatever did not change for `older_than_s` seconds. Returns how many."""

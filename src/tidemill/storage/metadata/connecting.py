@@ -98,16 +98,23 @@ def _sqlite(url: URL) -> Engines:
 
 
 def _create(path: Path, name: str) -> None:
+    """Make the file if it is not there. One that is there is not even opened.
+
+    Closing any descriptor of a file drops all locks that this process has on it, SQLite's too; another process would
+    then take away the journal under our hands.
+    """
+    path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Others on the machine have no business in it; the journal takes its mode from the file.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except PermissionError:
-        # It may still be readable; whoever writes is told then.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
         if not path.is_file():
-            raise _no_file(name, "permission denied") from None
+            raise _no_file(name, "something that is no file is there") from None
     except OSError as error:
-        raise _no_file(name, error.strerror or "") from None
+        # If it is there, it may still be readable; whoever writes is told then.
+        if not path.is_file():
+            raise _no_file(name, error.strerror or "") from None
 
 
 def _no_file(name: str, reason: str) -> DatabaseUnavailable:

@@ -228,14 +228,4 @@ effects = Table(
     *_text("team", "action", "answer", "created_at"),
 )
 
-engines = Table(
-    "engines",
-    metadata,
-    *_key("id"),
-    *_text("team", "host"),
-    *_number("pid"),
-    *_text("lock_file", "started_at"),
-    *_number("renewals"),
-)
-
 variables = Table("variables", metadata, *_key("team", "key"), *_text("value", "changed_at"))

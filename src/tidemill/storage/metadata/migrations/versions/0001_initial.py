@@ -294,18 +294,6 @@ def upgrade() -> None:
     )
 
     op.create_table(
-        "engines",
-        sa.Column("id", TEXT, nullable=False),
-        sa.Column("team", TEXT, nullable=False),
-        sa.Column("host", TEXT, nullable=False),
-        sa.Column("pid", sa.BigInteger(), nullable=False),
-        sa.Column("lock_file", TEXT, nullable=False),
-        sa.Column("started_at", TEXT, nullable=False),
-        sa.Column("renewals", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-    op.create_table(
         "variables",
         sa.Column("team", TEXT, nullable=False),
         sa.Column("key", TEXT, nullable=False),

@@ -1,0 +1,36 @@
+"""What can be told of a module without importing it: its version, and whether its file is the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+
+@cache
+def installed_version(top: str) -> str:
+    """The version of the distribution that brought a top-level module; "" for Python's own, and where none says."""
+    if top in sys.stdlib_module_names:
+        return ""
+    try:
+        return metadata.version(top)
+    except (metadata.PackageNotFoundError, ValueError):
+        # Its distribution has another name, as that of sklearn has.
+        names = sorted(metadata.packages_distributions().get(top, ()))
+        return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
+def own_file(module: str) -> str:
+    """The file that the top level of a module would come from, or "": enough to see whose it is."""
+    try:
+        spec = importlib.util.find_spec(module.partition(".")[0])
+    except (ImportError, ValueError):
+        return ""
+    if spec is None:
+        return ""
+    if spec.origin is not None:
+        return spec.origin
+    folders = list(spec.submodule_search_locations or ())
+    return str(Path(folders[0]) / "__init__.py") if folders else ""
