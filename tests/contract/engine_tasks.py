@@ -122,5 +122,5 @@ def kept(n: int) -> int:
 @pipeline
 def long_chain() -> None:
     n = kept(0)
-    for _ in range(399):
+    for _ in range(199):
         n = kept(n)

@@ -171,15 +171,15 @@ def test_a_kept_result_that_is_damaged_is_made_anew(app: InlineApp, ledger: Path
 def test_a_long_chain_of_kept_results_is_reused_at_once(app: InlineApp) -> None:
     app.run(engine_tasks.long_chain)
     graph, limit = trace(engine_tasks.long_chain), sys.getrecursionlimit()
-    sys.setrecursionlimit(len(inspect.stack()) + 300)
+    sys.setrecursionlimit(len(inspect.stack()) + 150)
     try:
         again = app.run(graph)
     finally:
         sys.setrecursionlimit(limit)
     assert again.state is RunState.SUCCEEDED
     assert attempts_of(app, again, "kept") == []
-    assert outputs(app, again, "kept_400") == {"result": 400}
-    assert len(events_of(app, again, "task.succeeded")) == 400
+    assert outputs(app, again, "kept_200") == {"result": 200}
+    assert len(events_of(app, again, "task.succeeded")) == 200
 
 
 # --- one request, one run ---

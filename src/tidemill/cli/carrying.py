@@ -74,7 +74,7 @@ def watched(
     running: list[Running] = []
     # What inline tasks print must not get into a document.
     aside = contextlib.redirect_stdout(sys.stderr) if out.wants_json else contextlib.nullcontext()
-    with _view(out, app, pipeline, rows, debug) as view, _signals(view, running, inline), aside:
+    with _view(out, app, pipeline, rows, debug, inline) as view, _signals(view, running, inline), aside:
         try:
             return act(view.watch, running.append)
         except KeyboardInterrupt:
@@ -114,12 +114,14 @@ class Silence:
 
 
 @contextmanager
-def _view(out: Out, app: App, pipeline: Pipeline, rows: Iterable[TaskRecord], debug: bool) -> Iterator[View]:
+def _view(
+    out: Out, app: App, pipeline: Pipeline, rows: Iterable[TaskRecord], debug: bool, inline: bool
+) -> Iterator[View]:
     if out.wants_json:
         yield Silence()
         return
     if not out.live or debug:
-        with Lines(out) as lines:
+        with Lines(out, inline) as lines:
             yield lines
         return
     board = Board(pipeline, rows)

@@ -1,6 +1,7 @@
 """A run as lines: one for each change of a state, with its time, for pipes and files. Nothing is drawn over.
 
-The engine's thread only leaves the lines here; a slow reader slows nothing down.
+The engine's thread only leaves the lines here; a slow reader slows nothing down. Where tasks run in that thread too it
+writes them itself, so that a line does not get into the middle of what a task prints.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from tidemill.engine.moves import AttemptStarted, Move, Noted, RunMoved, TaskMov
 class Lines:
     """Use as a context manager; `watch` is for the engine."""
 
-    def __init__(self, out: Out) -> None:
+    def __init__(self, out: Out, inline: bool = False) -> None:
         self._out = out
+        self._inline = inline
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="lines", daemon=True)
 
@@ -37,20 +39,29 @@ class Lines:
 
     def watch(self, run: RunRecord, moves: Sequence[Move]) -> None:
         for line in changes(run, moves):
-            self._queue.put(line)
+            self._put(line)
 
     def settle(self, run: RunRecord, rows: Sequence[TaskRecord]) -> None:
-        self._queue.put(_stamped(run.ended_at or run.created_at, f"run {run.id} {looks.word(run.state)}"))
+        self._put(_stamped(run.ended_at or run.created_at, f"run {run.id} {looks.word(run.state)}"))
 
     def note(self, at: datetime, text: str) -> None:
-        self._queue.put(_stamped(at, text))
+        self._put(_stamped(at, text))
+
+    def _put(self, line: str) -> None:
+        if self._inline:
+            self._say(line)
+        else:
+            self._queue.put(line)
 
     def _write(self) -> None:
         while (line := self._queue.get()) is not None:
-            # A reader that has left is no reason to stop the run.
-            with contextlib.suppress(BrokenPipeError, ValueError):
-                self._out.console.file.write(self._out.safe(line) + "\n")
-                self._out.console.file.flush()
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        # A reader that has left is no reason to stop the run.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._out.console.file.write(self._out.safe(line) + "\n")
+            self._out.console.file.flush()
 
 
 def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
