@@ -563,14 +563,24 @@ def test_outputs_are_read_by_key_and_only_by_those_of_the_team(open_bench: Open)
     run = bench.start(graph)
     bench.end("m[0]", 10)
     bench.end("m[1]", 20)
-    assert bench.ask("a", Verb.READ, "", node="m").value == [10, 20]
-    assert bench.ask("a", Verb.READ, "", node="m", index=1).value == 20
-    assert "no finished task 'x'" in bench.ask("a", Verb.READ, "", node="x").error
-    assert "cannot be read by 'pipeline'" in bench.ask("a", Verb.READ, "", node="m", pipeline="p").error
-    assert "is a whole number" in bench.ask("a", Verb.READ, "", node="m", index="first").error
+    assert bench.ask("a", Verb.READ, "m").value == [10, 20]
+    assert bench.ask("a", Verb.READ, "m", index=1).value == 20
+    assert "there is no task 'x' in this run" in bench.ask("a", Verb.READ, "x").error
+    assert "cannot be read by 'pipelin'" in bench.ask("a", Verb.READ, "m", pipelin="p").error
+    assert "did you mean 'pipeline'" in bench.ask("a", Verb.READ, "m", pipelin="p").error
+    assert "is a whole number" in bench.ask("a", Verb.READ, "m", index="first").error
+    assert "has no instance 2" in bench.ask("a", Verb.READ, "m", index=2).error
     foreign = bench.submit(graph, team="others")
-    assert "there is no run" in bench.ask("a", Verb.READ, "", node="m", run=foreign.id).error
+    assert "there is no run" in bench.ask("a", Verb.READ, "m", run=foreign.id).error
+    assert "fewer than 1 earlier" in bench.ask("a", Verb.READ, "m", earlier=1).error
     assert bench.finish(run).state.value == "succeeded"
+    later = bench.start(graph)
+    bench.end("m[0]", 1)
+    bench.end("m[1]", 2)
+    assert bench.ask("a", Verb.READ, "m", earlier=1).value == [10, 20]
+    assert bench.ask("a", Verb.READ, "m", run=run.id, index=0).value == 10
+    assert "both" in bench.ask("a", Verb.READ, "m", run=run.id, earlier=1).error
+    assert bench.finish(later).state.value == "succeeded"
 
 
 # --- clocks ---

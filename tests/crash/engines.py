@@ -27,6 +27,7 @@ from tidemill.settings import Settings
 from tidemill.storage.metadata import connecting, runs
 
 POOL = "oven"
+KILLED = "the helper was killed"
 _REQUEST = "the same"
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(["tidemill.actions.runs", "tidemill.executors.processes", "psutil"])
@@ -148,3 +149,4 @@ class _Watcher:
                 for child in psutil.Process().children():
                     if self._order.helper in child.cmdline():
                         child.kill()
+                        self._told.send(KILLED)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,13 @@ import tidemill.executors.inline
 import tidemill.worker.spawned
 import tidemill.worker.template  # noqa: F401
 from tests.crash import passes, standing
-from tests.crash.engines import EngineProcess, Order, Place
+from tests.crash.engines import KILLED, EngineProcess, Order, Place
 from tidemill.actions.compile import compile_pipeline
 from tidemill.actions.doctor import Level, examine
 from tidemill.app import App
 from tidemill.core import crash
 from tidemill.core.graph_json import pipeline_text
-from tidemill.core.states import AttemptState, RunState, TaskState
-from tidemill.storage.metadata import attempts
+from tidemill.core.states import RunState, TaskState
 from tidemill.testing import states
 
 NEVER_REACHED = {
@@ -57,7 +57,6 @@ def undisturbed(pipeline: str, tmp_path_factory: pytest.TempPathFactory) -> Undi
         assert_is_what_it_should_be(app)
         standing.assert_recorded_once(place, app)
         standing.assert_nothing_is_left(place, app)
-        print(passes.counted(counts), moves)
         return Undisturbed(standing.result_of(app), passes.counted(counts), moves)
 
 
@@ -112,16 +111,78 @@ def test_no_point_is_forgotten(undisturbed: Undisturbed) -> None:
 @pytest.mark.parametrize("name", POINTS)
 def test_killed_at(name: str, undisturbed: Undisturbed, places: Callable[[str], Place]) -> None:
     often = undisturbed.passes[name]
-    for nth in sorted({1, 2, often // 2} & set(range(1, often + 1))) if 'XALL' not in __import__('os').environ else range(1, often):
-        place = places(f"pass{nth}")
-        counts = place.folder / "passes"
-        engine = EngineProcess(place, Order(passes.environment(counts, POINTS, name, nth)), 1)
-        pid, code = engine.process.pid, engine.wait()
-        killed = passes.killed(counts)
-        assert killed is not None, f"pass {nth} was not reached"
-        if killed == pid:
-            assert code == SIGKILLED
-            go_on(place, undisturbed, again=nth == 2)
-        else:
-            assert code == 0, "a task's process was killed, and the engine has to see to it by itself"
-            compare(place, undisturbed)
+    for nth in sorted({1, 2, often // 2} & set(range(1, often + 1))):
+        kill_at(name, nth, places(f"pass{nth}"), undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["metadata.before-commit", "metadata.after-commit"])
+def test_killed_around_every_commit(name: str, undisturbed: Undisturbed, places: Callable[[str], Place]) -> None:
+    # How many there are in the end depends on what comes together, but not by much.
+    for nth in range(3, undisturbed.passes[name] - 4, 2):
+        kill_at(name, nth, places(f"pass{nth}"), undisturbed)
+
+
+def kill_at(name: str, nth: int, place: Place, undisturbed: Undisturbed) -> None:
+    counts = place.folder / "passes"
+    engine = EngineProcess(place, Order(passes.environment(counts, POINTS, name, nth)), 1)
+    pid, code = engine.process.pid, engine.wait()
+    killed = passes.killed(counts)
+    assert killed is not None, f"pass {nth} was not reached"
+    if killed == pid:
+        assert code == SIGKILLED
+        go_on(place, undisturbed, again=nth == 2)
+        return
+    assert code == 0, "a task's process was killed, and the engine has to see to it by itself"
+    with App(place.settings) as app:
+        app.artifacts.bury_the_dead()  # as the next engine does
+    compare(place, undisturbed)
+
+
+# --- any moment -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_killed_at_any_moment(number: int, undisturbed: Undisturbed, places: Callable[[str], Place]) -> None:
+    """Told of the n-th move of the run, another process kills the engine while it is at whatever comes next."""
+    place, moves = places("home"), random.Random(number).randrange(1, undisturbed.moves - 8)
+    engine = EngineProcess(place, Order(), 1)
+    for _ in range(moves):
+        assert engine.next_move()
+    engine.kill()
+    assert engine.wait() == SIGKILLED
+    go_on(place, undisturbed)
+
+
+def test_nothing_is_amiss_after_a_crash(undisturbed: Undisturbed, places: Callable[[str], Place]) -> None:
+    place = places("home")
+    engine = EngineProcess(place, Order(), 1)
+    while engine.next_move() != "AttemptSettled":
+        pass
+    engine.kill()
+    assert engine.wait() == SIGKILLED
+    home = place.settings.home
+    found = {one.name: one for one in examine({"TIDEMILL_HOME": str(home), "PATH": os.environ["PATH"]}).findings}
+    assert found["runs"].level is Level.WARNING
+    assert "its engine is gone" in found["runs"].text
+    go_on(place, undisturbed)
+    after = examine({"TIDEMILL_HOME": str(home), "PATH": os.environ["PATH"]})
+    assert after.healthy
+    assert {one.name: one for one in after.findings}["runs"].text == "0 under way, none without an engine"
+
+
+# --- processes that help ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("helper", ["tidemill.worker.template", "tidemill.worker.logs"])
+def test_a_helper_that_is_killed_is_replaced(
+    helper: str, undisturbed: Undisturbed, places: Callable[[str], Place]
+) -> None:
+    place = places("home")
+    engine = EngineProcess(place, Order(helper=helper, helper_at=undisturbed.moves // 3), 1)
+    told = list(iter(engine.next_move, ""))
+    assert engine.wait() == 0
+    assert told.count(KILLED) == 1
+    with App(place.settings) as app:
+        app.artifacts.bury_the_dead()  # as the next engine does
+    compare(place, undisturbed)

@@ -38,6 +38,7 @@ def start_attempt(flow: Flow, unit: Unit) -> None:
     )
     unit.attempt = record
     unit.pushed = None
+    unit.asked = False
     unit.cause = None
     unit.due_at = None
     progress.attempts[record.id] = unit
@@ -74,8 +75,9 @@ def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     unit.outputs = outputs
     unit.steer = report.steer
     cache = unit.site.node.cache
-    if cache is not None and execute is not None and execute.cache_parts is not None and not report.steer:
-        flow.moves.append(Remember(unit.key, execute.cache_parts, outputs, cache.ttl))
+    parts = execute.cache_parts if execute is not None else None
+    if cache is not None and parts is not None and not report.steer and not unit.asked:
+        flow.moves.append(Remember(unit.key, parts, outputs, cache.ttl))
     end(flow, unit, TaskState.SUCCEEDED, None, report.artifacts)
 
 

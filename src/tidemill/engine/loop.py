@@ -185,6 +185,7 @@ class Engine:
         if held is None or unit is None:
             return Reply(request.number, error="this attempt is over")
         held.now = self._clock.now()
+        unit.asked = True
         return answer(self._database, held, self._owner.id, unit, request, self._actions)
 
     # --- observe ---

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from tidemill.core.bindings import RESULT
 from tidemill.core.errors import InputError, NotFound, StateError, TidemillError, did_you_mean
-from tidemill.core.instances import Step, instance_text
-from tidemill.core.records import Artifact, Reply, Request, Verb
-from tidemill.core.values import MISSING, Value, references
+from tidemill.core.instances import instance_text
+from tidemill.core.records import Reply, Request, Verb
+from tidemill.core.values import MISSING, Value
 from tidemill.engine.held import Held
+from tidemill.engine.reading import read_output
 from tidemill.engine.unit import Unit
-from tidemill.storage.metadata import artifacts, effects, runs, task_runs, variables
+from tidemill.storage.metadata import effects, runs, variables
 from tidemill.storage.metadata.database import Connection, Database
 
 
@@ -45,7 +45,7 @@ def answer(
             case Verb.ACT:
                 return _act(database, held, owner, unit, request, actions)
             case Verb.READ:
-                return _read(database, held, request)
+                return read_output(database, held, unit, request)
             case Verb.VARIABLE:
                 return _variable(database, held, request)
     except TidemillError as error:
@@ -76,35 +76,6 @@ def _act(
             remedy="effects are matched by their order: reopen the run if the code of the task changed",
         )
     return Reply(request.number, done.answer)
-
-
-def _read(database: Database, held: Held, request: Request) -> Reply:
-    """arguments: node, key, run (default: this one), index (a position, or None for all instances)."""
-    asked = request.arguments
-    node, key = str(asked.get("node", "")), str(asked.get("key", RESULT))
-    run, index = str(asked.get("run") or held.run.id), asked.get("index")
-    unknown = sorted(asked.keys() - {"node", "key", "run", "index"})
-    if unknown:
-        raise InputError(f"an output cannot be read by {unknown[0]!r}", remedy="known: run, key, index")
-    if not isinstance(index, int | None):
-        raise InputError(f"the index of an instance is a whole number, not {index!r}", remedy="known: run, key, index")
-    with database.read() as connection:
-        if runs.get(connection, run).team != held.team:
-            raise NotFound(f"there is no run {run!r}", remedy="`tidemill runs` lists the newest runs")
-        rows = [row for row in task_runs.load(connection, run) if row.path == node]
-        if not rows:
-            raise NotFound(f"run {run} has no finished task {node!r}", remedy=f"see `tidemill show {run}`")
-        wanted = [row for row in rows if row.count is None]
-        if index is not None:
-            wanted = [row for row in wanted if row.instance == instance_text((Step(index),))]
-        values = [row.outputs.get(key, MISSING) for row in wanted]
-        present = [value for value in values if value is not MISSING]
-        value = present if len(rows) > 1 and index is None else (present[0] if present else MISSING)
-        if value is MISSING:
-            raise NotFound(f"{node} of run {run} has no output {key!r}")
-        ids = [ref.id for ref in references(value)]
-        found: dict[str, Artifact] = artifacts.get_many(connection, held.team, ids)
-    return Reply(request.number, value, found)
 
 
 def _variable(database: Database, held: Held, request: Request) -> Reply:

@@ -58,6 +58,8 @@ class Unit:
     stopping: Cause | None = None
     marked: TaskState | None = None
     """The state that a person gave to a map or scope that is being stopped for it."""
+    asked: bool = False
+    """The attempt that is out asked its owner for something: its result hangs on more than its inputs."""
     wanted: Mapping[str, Any] | None = None
     """Cache key parts that nobody has looked up yet."""
 
