@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,20 @@ from tests.crash.engines import Place
 from tidemill.app import App
 from tidemill.core.history import AttemptRecord, RunRecord, TaskKind, TaskRecord
 from tidemill.core.instances import Key, instance_from
-from tidemill.core.states import AttemptState, TaskState
+from tidemill.core.states import AttemptState, RunState, TaskState
 from tidemill.core.values import ArtifactRef, encode
 from tidemill.storage.metadata import artifacts, attempts, effects, limits, runs, task_runs, variables
-from tidemill.testing import events_of, gapless
+from tidemill.testing import events_of, gapless, states
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run comes to that nothing happens to, how often it passes each point, and how many moves it takes."""
+
+    result: Mapping[str, Any]
+    passes: Mapping[str, int]
+    moves: int
+
 
 ACTING = "acting"
 """The task whose outputs tell which attempt did its effects first."""
@@ -75,6 +86,24 @@ def result_of(app: App) -> Mapping[str, Any]:
     }
 
 
+def assert_is_what_it_should_be(app: App) -> None:
+    """So that all runs cannot be wrong in the same way."""
+    run = the_run(app)
+    found = states(app, run)
+    assert run.state is RunState.FAILED
+    assert len(found) == 21
+    assert {name for name, state in found.items() if state != "succeeded"} == {"failing", "never", "otherwise_1"}
+    assert [row.path for row in rows_in(app) if row.reused_from] == ["again"]
+
+
+def compare(place: Place, undisturbed: Undisturbed) -> None:
+    """Nobody can tell from the result that anything has happened to the run of a place."""
+    with App(place.settings) as app:
+        assert result_of(app) == undisturbed.result
+        assert_recorded_once(place, app)
+        assert_nothing_is_left(place.folder, app)
+
+
 def assert_recorded_once(place: Place, app: App) -> None:
     """The records of the run agree with each other and with what its tasks noted outside."""
     run, rows = the_run(app), rows_in(app)
@@ -110,9 +139,9 @@ def _assert_acted_once(app: App, run: RunRecord, rows: list[TaskRecord]) -> None
     assert [one.answer for one in done[:2] if one is not None] == said == acting.outputs["result"]
 
 
-def assert_nothing_is_left(place: Place, app: App) -> None:
-    """No lease, no claim, no lock, no file of a moment, no process."""
-    home = place.settings.home
+def assert_nothing_is_left(folder: Path, app: App) -> None:
+    """No lease, no claim, no lock, no file of a moment, no process that names the folder."""
+    home = app.settings.home
     run = the_run(app)
     with app.database.write() as connection:
         assert runs.held(connection) == []
@@ -120,17 +149,14 @@ def assert_nothing_is_left(place: Place, app: App) -> None:
         tried = [one.id for one in attempts.of_run(connection, run.id)]
         assert limits.release(connection, tried) == frozenset()
         assert {use.used for use in limits.usage(connection, run.team).values()} == {0}
-    for folder in (place.settings.engines, place.settings.scratch, home / "artifacts" / "tmp"):
-        assert [str(found.relative_to(home)) for found in folder.glob("*")] == []
-    assert_no_process_is_left(place.folder)
-
-
-def assert_no_process_is_left(folder: Path) -> None:
-    """Whoever names the folder in its command line or its environment is dying, and soon dead."""
+    for short_lived in (app.settings.engines, app.settings.scratch, home / "artifacts" / "tmp"):
+        assert [str(found.relative_to(home)) for found in short_lived.glob("*")] == []
+    # Some may be about to end; none may stay.
     wait_until_dead(processes_of(folder))
 
 
 def processes_of(folder: Path) -> list[int]:
+    """Whoever names the folder in its command line or its environment."""
     found, text = [], os.fsencode(folder)
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -184,9 +184,13 @@ class Engine:
         unit = held.progress.attempts.get(request.attempt) if held is not None else None
         if held is None or unit is None:
             return Reply(request.number, error="this attempt is over")
-        held.now = self._clock.now()
         unit.asked = True
-        return answer(self._database, held, self._owner.id, unit, request, self._actions)
+        while True:
+            held.now = self._clock.now()
+            try:
+                return answer(self._database, held, self._owner.id, unit, request, self._actions)
+            except StorageError as problem:
+                self._pause([Turn(held)], problem)
 
     # --- observe ---
 

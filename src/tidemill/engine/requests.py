@@ -19,6 +19,7 @@ from tidemill.engine.reading import read_output
 from tidemill.engine.unit import Unit
 from tidemill.storage.metadata import effects, runs, variables
 from tidemill.storage.metadata.database import Connection, Database
+from tidemill.storage.metadata.errors import DatabaseBusy, DatabaseFull, DatabaseUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ Action: TypeAlias = Callable[[ActionContext, Mapping[str, Any]], Value]
 def answer(
     database: Database, held: Held, owner: str, unit: Unit, request: Request, actions: Mapping[str, Action]
 ) -> Reply:
-    """Never raises for what the worker asked wrongly: the reply says what was wrong."""
+    """Never raises for what the worker asked wrongly: the reply says what was wrong.
+
+    Raises what may pass by itself: the database is busy, full or away. Asking again is harmless, also after a write
+    of which nobody knows whether it was kept.
+    """
     try:
         match request.verb:
             case Verb.ACT:
@@ -48,6 +53,8 @@ def answer(
                 return read_output(database, held, unit, request)
             case Verb.VARIABLE:
                 return _variable(database, held, request)
+    except (DatabaseBusy, DatabaseFull, DatabaseUnavailable):
+        raise
     except TidemillError as error:
         return Reply(request.number, error=str(error))
     except Exception as error:

@@ -242,7 +242,10 @@ class _DryRun:
         return found
 
     def status(self, path: str, prefix: Instance) -> tuple[TaskState, Cause | None]:
-        raise NotYet(path)
+        state = self._state(path, prefix)
+        if state in (TaskState.SUCCEEDED, TaskState.PENDING):
+            raise NotYet(path)
+        return state, None
 
     def source(self, key: Key, position: int) -> Value:
         if (key, position) not in self._sources:

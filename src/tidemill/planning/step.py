@@ -27,12 +27,12 @@ from tidemill.core.graph import (
     Wait,
 )
 from tidemill.core.instances import Instance, Key
-from tidemill.core.joins import judge
+from tidemill.core.joins import Join, judge
 from tidemill.core.records import Artifact, PollFunction, RunCommand, RunFunction, Work
 from tidemill.core.states import TaskState
 from tidemill.core.types import judge_value
 from tidemill.core.values import MISSING, ArtifactRef, Value, references
-from tidemill.core.wiring import Site
+from tidemill.core.wiring import Edge, Site
 from tidemill.planning.cachekey import NotCacheable, key_parts
 from tidemill.planning.expand import NotMappable, count_of, length_of
 from tidemill.planning.facts import CacheHit, Facts, NotYet
@@ -159,11 +159,34 @@ def _join(site: Site, instance: Instance, facts: Facts) -> Decision | None:
         case False:
             return Undecided("upstreams")
         case TaskState():
-            kind = "failed" if verdict is TaskState.UPSTREAM_FAILED else "was skipped or did not end as needed"
-            return End(
-                verdict,
-                Cause(CauseKind.UPSTREAM, f"by its join rule {site.node.join.value}: something before it {kind}"),
-            )
+            return End(verdict, _blame(site, instance, facts, verdict))
+
+
+_FAILING = (TaskState.FAILED, TaskState.CANCELLED, TaskState.UPSTREAM_FAILED)
+
+
+def _blame(site: Site, instance: Instance, facts: Facts, verdict: TaskState) -> Cause:
+    """Which upstreams a node ends for without having started, the ones that failed of themselves first."""
+    was = "was skipped" if verdict is TaskState.SKIPPED else "did not succeed"
+    if site.own and len(instance) == site.width:
+        followed = ", ".join(edge.up for edge in site.ups if edge.follow)
+        return Cause(CauseKind.UPSTREAM, f"the instance of {followed} that it follows {was}", by=followed)
+    wanted = _FAILING if verdict is TaskState.UPSTREAM_FAILED else (TaskState.SKIPPED,)
+    ends = {edge.up: _end_of(edge, instance, facts) for edge in site.ups}
+    found = [path for state in wanted for path, end in ends.items() if end is state]
+    rule = site.node.join
+    if not found or rule not in (Join.ALL_SUCCESS, Join.NONE_FAILED, Join.NONE_FAILED_MIN_ONE_SUCCESS):
+        ended = ", ".join(f"{path} {end.value}" for path, end in ends.items() if end.final)
+        return Cause(CauseKind.UPSTREAM, f"its join rule {rule.value} does not hold: {ended or 'nothing has ended'}")
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return Cause(CauseKind.UPSTREAM, f"{found[0]}, which it needs, {was}{more}", by=found[0])
+
+
+def _end_of(edge: Edge, instance: Instance, facts: Facts) -> TaskState:
+    try:
+        return facts.status(edge.up, instance[: edge.shared])[0]
+    except NotYet:
+        return TaskState.PENDING
 
 
 def _may_start(place: Place, facts: Facts) -> Decision | None:

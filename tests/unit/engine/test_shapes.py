@@ -841,3 +841,26 @@ def test_the_status_of_a_node_decides_a_condition() -> None:
     )
     assert Simulation(graph, scripted({"work": Fail("disk full")})).run().inputs("alarm") == {"why": "disk full"}
     assert Simulation(graph).run().of("alarm") == "skipped"
+
+
+def test_what_ends_because_of_others_names_them() -> None:
+    graph = pipeline(
+        task("bad"),
+        task("off"),
+        task("after_bad", "bad"),
+        task("later", "after_bad", "bad"),
+        task("after_off", "off"),
+        task("m", each=over("n", [1, 2]), inputs={"n": Item("n")}),
+        task("follows", each=Each((Over("x", Output("m"), follow=True),)), inputs={"x": Item("x")}),
+        task("rule", after=(After("off"),), join=Join.ALL_FAILED),
+    )
+    script = {"bad": Fail(), "off": Skipped(), "m": lambda told: Fail() if told.index else 1}
+    run = Simulation(graph, scripted(script)).run()
+    said = {name: run.cause(name).message for name in ("after_bad", "later", "after_off", "follows[1]", "rule")}
+    assert said == {
+        "after_bad": "bad, which it needs, did not succeed",
+        "later": "bad, which it needs, did not succeed (and 1 more)",
+        "after_off": "off, which it needs, was skipped",
+        "follows[1]": "the instance of m that it follows did not succeed",
+        "rule": "its join rule all_failed does not hold: off skipped",
+    }
