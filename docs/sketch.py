@@ -2,6 +2,7 @@
 
 python docs/sketch.py runs.db        kill it at any moment, start it again: it goes on, and ends the same.
 """
+
 from __future__ import annotations
 
 import json

@@ -574,6 +574,7 @@ def test_outputs_are_read_by_key_and_only_by_those_of_the_team(open_bench: Open)
     assert "there is no run" in bench.ask("a", Verb.READ, "m", run=foreign.id).error
     assert "fewer than 1 earlier" in bench.ask("a", Verb.READ, "m", earlier=1).error
     assert bench.finish(run).state.value == "succeeded"
+    bench.clock.advance(1)
     later = bench.start(graph)
     bench.end("m[0]", 1)
     bench.end("m[1]", 2)

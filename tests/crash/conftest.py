@@ -13,7 +13,6 @@ from tests.crash import passes, standing  # noqa: E402
 from tests.crash.engines import EngineProcess, Order, Place  # noqa: E402
 from tidemill.actions.compile import compile_pipeline  # noqa: E402
 from tidemill.app import App  # noqa: E402
-from tidemill.core import crash  # noqa: E402
 from tidemill.core.graph_json import pipeline_text  # noqa: E402
 
 
@@ -26,7 +25,7 @@ def sixteen() -> str:
 def undisturbed(sixteen: str, tmp_path_factory: pytest.TempPathFactory) -> standing.Undisturbed:
     place = Place(tmp_path_factory.mktemp("undisturbed"), sixteen)
     counts = place.folder / "passes"
-    engine = EngineProcess(place, Order(passes.environment(counts, crash.registered())), 1)
+    engine = EngineProcess(place, Order(passes.environment(counts)), 1)
     moves = len(list(iter(engine.next_move, "")))
     assert engine.wait() == 0
     with App(place.settings) as app:

@@ -6,6 +6,7 @@ Counted in files of a folder, which all these processes share; TIDEMILL_CRASH na
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
@@ -18,10 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 _NAMES, _KILLED = "names", "killed"
 
 
-def environment(folder: Path, names: tuple[str, ...], point: str = "", nth: int = 0) -> dict[str, str]:
+def in_sources() -> set[str]:
+    """The names of all points, as they are written in the sources."""
+    sources = (ROOT / "src" / "tidemill").rglob("*.py")
+    return {name for file in sources for name in re.findall(r"\bpoint\(\"([\w.-]+)\"\)", file.read_text())}
+
+
+def environment(folder: Path, point: str = "", nth: int = 0) -> dict[str, str]:
     """What a process needs in its environment before it calls `arm`; `folder` is made."""
     folder.mkdir(parents=True)
-    (folder / _NAMES).write_text("\n".join(names))
+    (folder / _NAMES).write_text("\n".join(sorted(in_sources())))
     where = f"{folder}:{point}:{nth}" if point else str(folder)
     return {VARIABLE: f"{__name__}:arm", WHERE: where, "PYTHONPATH": str(ROOT)}
 

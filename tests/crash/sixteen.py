@@ -143,3 +143,17 @@ def sixteen(ledger: str):
     pushing(ledger)
     with at_end():
         farewell(ledger, status_of(failed), optional(acted))
+
+
+@task
+def asking(ledger: str) -> list:
+    with noted(ledger):
+        with open(f"{ledger}.gate") as gate:
+            gate.readline()
+        return [current().act("set_variable", name="said", value="once"), current().variable("said")]
+
+
+@pipeline
+def gated(ledger: str):
+    """Waits for a line in the named pipe beside the ledger."""
+    asking(ledger)

@@ -58,7 +58,7 @@ class Owner:
 
 
 def _locked(path: Path) -> int:
-    """A lock file that others see only once it is locked: one that is not locked is then always that of somebody dead."""
+    """A lock file that others see only once it is locked: one without a lock is always that of somebody dead."""
     fresh = path.with_suffix(_NEW)
     while True:
         handle = os.open(fresh, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -35,7 +35,7 @@ def _is_gone(pid: str) -> bool:
 
 @cache
 def _machine() -> str:
-    """Where a process id means the same process: this start of this machine, in this container. "" if that is unknown."""
+    """Where a process id means the same process: this start of this machine, in this container; "" if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         seen = f"{boot.strip()} {os.stat('/proc/self/ns/pid').st_ino}"
