@@ -54,22 +54,22 @@ def test_killed_at(name: str, undisturbed: Undisturbed, places: Callable[[str], 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["metadata.before-commit", "metadata.after-commit"])
 def test_killed_around_every_commit(name: str, undisturbed: Undisturbed, places: Callable[[str], Place]) -> None:
-    # How many there are in the end depends on what comes together, but not by much.
-    for nth in range(3, undisturbed.passes[name] - 4, 2):
-        kill_at(name, nth, places(f"pass{nth}"), undisturbed)
+    # Which are the last depends on what comes together; if one is not reached, the run just ends.
+    for nth in range(3, undisturbed.passes[name] + 1, 3):
+        kill_at(name, nth, places(f"pass{nth}"), undisturbed, surely=nth <= undisturbed.passes[name] // 2)
 
 
-def kill_at(name: str, nth: int, place: Place, undisturbed: Undisturbed) -> None:
+def kill_at(name: str, nth: int, place: Place, undisturbed: Undisturbed, surely: bool = True) -> None:
     counts = place.folder / "passes"
     engine = EngineProcess(place, Order(passes.environment(counts, name, nth)), 1)
     pid, code = engine.process.pid, engine.wait()
     killed = passes.killed(counts)
-    assert killed is not None, f"pass {nth} was not reached"
+    assert killed is not None or not surely, f"pass {nth} was not reached"
     if killed == pid:
         assert code == SIGKILLED
         go_on(place, undisturbed, again=nth == 2)
         return
-    assert code == 0, "a task's process was killed, and the engine has to see to it by itself"
+    assert code == 0, "if a task's process was killed, the engine has to see to it by itself"
     with App(place.settings) as app:
         app.artifacts.bury_the_dead()  # as the next engine does
     compare(place, undisturbed)
