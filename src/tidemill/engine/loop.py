@@ -173,9 +173,10 @@ class Engine:
         self._executor.close()
         if self._wakeup is not None:
             self._wakeup.close()
-        with self._database.write() as connection:
-            for held in self._held.values():
-                runs.release(connection, held.run.id, self._owner.id, held.epoch)
+        if self._held:
+            with self._database.write() as connection:
+                for held in self._held.values():
+                    runs.release(connection, held.run.id, self._owner.id, held.epoch)
         self._held.clear()
 
     def answer(self, request: Request) -> Reply:
