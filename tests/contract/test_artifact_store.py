@@ -538,3 +538,43 @@ def test_two_processes_write_the_same_content_at_once(local: LocalStore, folder:
     path = local.path_of(tree)
     assert path is not None
     assert shape(path) == shape(folder)
+
+
+def test_a_flipped_byte_is_noticed_before_a_path_is_given_out(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    content = store.put_bytes(b"0123456789")
+    path = store.path_of(content)
+    assert path is not None
+    path.chmod(0o644)
+    path.write_bytes(b"0123x56789")
+    with pytest.raises(ArtifactDamaged):
+        store.path_of(content)
+    assert store.put_bytes(b"0123456789") == content, "putting the bytes again heals them"
+    assert store.path_of(content) is not None
+
+
+def test_what_was_touched_and_is_whole_is_hashed_once(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    content = store.put_bytes(b"0123456789")
+    path = store.path_of(content)
+    assert path is not None
+    path.touch()
+    touched = path.stat().st_mtime_ns
+    assert store.path_of(content) == path
+    assert path.stat().st_mtime_ns != touched
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for anybody else the files of the store are read-only")
+def test_root_cannot_change_the_store_through_what_it_was_given(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    source = tmp_path / "folder"
+    source.mkdir()
+    (source / "a.txt").write_text("as it was")
+    content = store.put_tree(source)
+    given = store.path_of(content)
+    assert given is not None
+    (given / "a.txt").write_text("changed")
+    again = store.path_of(content)
+    assert again is not None
+    assert (again / "a.txt").read_text() == "as it was"
+    store.verify(content)

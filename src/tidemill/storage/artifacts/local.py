@@ -7,6 +7,7 @@ tmp/                 what is being written; a writer that died leaves only a fil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -27,6 +28,9 @@ from tidemill.storage.artifacts.writers import is_of_the_dead, new_name
 
 AFTER_WRITE = point("artifact.after-write")
 AFTER_RENAME = point("artifact.after-rename")
+
+UNTOUCHED_NS = 10**18
+"""The modification time of every object: whatever writes to one gives it another, and so is noticed without hashing."""
 
 _READ_ONLY = 0o444
 _REST = re.compile(r"[0-9a-f]{62}\Z")
@@ -133,6 +137,8 @@ class LocalStore:
                 _flush_path(folder)
         os.replace(temporary, target)
         AFTER_RENAME()
+        # Last: until then the file's age tells whether its writer is dead, and after a crash here it is hashed again.
+        os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
 
     def _is_whole(self, content: Content) -> bool:
         """Whether the bytes are there and undamaged, so that putting them again also heals what went bad."""
@@ -144,8 +150,8 @@ class LocalStore:
             with open(target, "rb") as source:
                 if digest_of_stream(source)[0] != content.digest:
                     return False
-            # Tells a collector that these bytes are wanted again; the modification time stays, being part of the stamp.
-            os.utime(target, ns=(time.time_ns(), info.st_mtime_ns))
+            # Tells a collector that these bytes are wanted again.
+            os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
         except FileNotFoundError:
             return False
         except PermissionError:
@@ -164,8 +170,12 @@ class LocalStore:
 
     def path_of(self, content: Content) -> Path | None:
         if content.kind == "tree":
-            return self._checkouts.path_of(content, self.listing(content))
-        self._size_on_disk(content)
+            listing = self.listing(content)
+            for entry in listing:
+                if entry.digest is not None:
+                    self._trust(Content(entry.digest, entry.size))
+            return self._checkouts.path_of(content, listing)
+        self._trust(content)
         return self._object(content.digest)
 
     def open(self, content: Content) -> BinaryIO:
@@ -235,14 +245,22 @@ class LocalStore:
             return None
         return max(info.st_atime, info.st_mtime)
 
-    def _size_on_disk(self, content: Content) -> None:
+    def _trust(self, content: Content) -> None:
+        """Raises ArtifactMissing, ArtifactDamaged. Bytes that nobody has written to are whole; others are hashed again.
+
+        Reading past the end of a mapped file kills the process, so a path to a short one is never given out.
+        """
+        path = self._object(content.digest)
         try:
-            size = os.stat(self._object(content.digest)).st_size
+            info = os.stat(path)
         except FileNotFoundError:
             raise _missing(content) from None
-        # Reading past the end of a mapped file kills the process, so a path to a short one is never given out.
-        if size != content.size:
-            raise ArtifactDamaged(describe_damage(content, "", size), remedy=REMEDY)
+        if info.st_size != content.size:
+            raise ArtifactDamaged(describe_damage(content, "", info.st_size), remedy=REMEDY)
+        if info.st_mtime_ns != UNTOUCHED_NS:
+            verify_file(content, self.open)
+            with contextlib.suppress(PermissionError):
+                os.utime(path, ns=(info.st_atime_ns, UNTOUCHED_NS))
 
     # --- collecting ---------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Knows nothing of runs or records; what it returns is all that a record needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -16,6 +17,7 @@ from importlib import metadata as installed
 from pathlib import Path
 
 from tidemill.core.values import Json
+from tidemill.storage.artifacts.checkout import may_link
 from tidemill.storage.artifacts.codecs.codec import Codec, Metadata, Unsuitable, type_name
 from tidemill.storage.artifacts.codecs.registry import candidates, codec
 from tidemill.storage.artifacts.content import Content
@@ -113,11 +115,12 @@ def _place(store: ArtifactStore, content: Content, chosen: Codec, scratch: Path,
         if content.kind == "file":
             os.chmod(target, 0o444)
         return target
-    try:
-        os.link(kept, target)
-    except OSError:
-        shutil.copyfile(kept, target)
-        os.chmod(target, 0o444)
+    if may_link():
+        with contextlib.suppress(OSError):
+            os.link(kept, target)
+            return target
+    shutil.copyfile(kept, target)
+    os.chmod(target, 0o444)
     return target
 
 

@@ -62,7 +62,7 @@ class PickleCodec:
             "type": type_name(type(value)),
             "bytes": target.stat().st_size,
             "library": {"python": platform.python_version(), "cloudpickle": cloudpickle.__version__},
-        } | ({"length": len(value)} if isinstance(value, list | tuple | dict | set | frozenset) else {})
+        } | ({"length": len(value)} if isinstance(value, list | tuple | dict) else {})
 
     def load(self, source: Path) -> object:
         with open(source, "rb") as file:
