@@ -23,7 +23,7 @@ def compile_pipeline(target: str, checked: bool = True) -> Pipeline:
     path = Path(file)
     if not path.is_file():
         raise InputError(f"there is no file {file!r}", remedy="give the path of a Python file with a @pipeline in it")
-    command = [sys.executable, "-m", "tidemill.authoring.compile", str(path) + (f":{name}" if name else "")]
+    command = [sys.executable, "-P", "-m", "tidemill.authoring.compile", str(path) + (f":{name}" if name else "")]
     # The child says what it found on a pipe of its own, so that nothing the user's code prints can be taken for it.
     # In a process group of its own, Ctrl-C is heard here, which ends it, and not answered there with a traceback.
     done = subprocess.run(

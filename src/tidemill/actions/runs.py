@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidemill.actions.compile import compile_pipeline
 from tidemill.app import App
-from tidemill.core.errors import StateError
-from tidemill.core.graph import Pipeline
+from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.graph import Pipeline, walk_nodes
 from tidemill.core.history import CommandKind, RunRecord
 from tidemill.engine.held import Held
 from tidemill.engine.loop import Engine, Watcher
-from tidemill.engine.recover import load, reopen, take, take_over
+from tidemill.engine.recover import load, reopen, take, take_over, wiring_of
 from tidemill.engine.submit import Submission, submit
 from tidemill.storage.metadata import commands, runs
 
@@ -89,7 +90,8 @@ def resume_run(
         raise StateError(f"run {run.id} is {run.state.value}", remedy=f"`tidemill retry {run.id}` reopens it")
     with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
         epoch = take_over(app.database, run.id, owner, LEASE_SECONDS, time.sleep)
-        return _carry(app, engine, load(app.database, run.id, epoch, app.clock.now()), begun)
+        held = load(app.database, run.id, epoch, app.clock.now(), _code_now(app, run))
+        return _carry(app, engine, held, begun)
 
 
 def retry_run(
@@ -103,8 +105,23 @@ def retry_run(
     """Reopen a finished run: what failed (and the nodes `also`) runs again, what succeeded is kept."""
     run = find_run(app, run_id)
     with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
-        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also)
+        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also, _code_now(app, run))
         return _carry(app, engine, held, begun)
+
+
+def _code_now(app: App, run: RunRecord) -> Mapping[str, str] | None:
+    """Fingerprints of the functions of a run as their code is now; None if the run has nothing that is kept for reuse.
+
+    The files may have changed since the run was defined, and it is today's code that a repeated task runs.
+    """
+    with app.database.read() as connection:
+        pipeline = wiring_of(connection, run).pipeline
+    if pipeline.source is None or not any(node.cache for _, node in walk_nodes(pipeline.root)):
+        return None
+    try:
+        return compile_pipeline(f"{pipeline.source.file}:{pipeline.name}", checked=False).functions
+    except TidemillError:
+        return {}
 
 
 def cancel_run(app: App, run_id: str, reason: str = "") -> RunRecord:

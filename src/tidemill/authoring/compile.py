@@ -23,7 +23,7 @@ from tidemill.core.graph import Pipeline, Source
 from tidemill.core.graph_json import pipeline_to_json
 from tidemill.core.plain import to_plain
 from tidemill.core.problems import Problem, ProblemsFound
-from tidemill.core.values import Json, compact
+from tidemill.core.values import Json, NotAValue, compact
 
 Definition = PipelineDefinition[..., Any]
 
@@ -163,6 +163,9 @@ def main(argv: list[str]) -> int:
             answer: Json = {"ok": pipeline_to_json(compile_file(path, name))}
         except TidemillError as error:
             answer = {"problems": [to_plain(problem) for problem in problems_of(error)]}
+        except (NotAValue, UnicodeError) as error:
+            remedy = "values and names, that of the folder too, must be text in UTF-8 and numbers of ordinary length"
+            answer = {"problems": [to_plain(Problem("not-plain", ascii(path), ascii(str(error)), remedy))]}
     with os.fdopen(answer_to, "w", encoding="utf-8") as out:
         out.write(compact(answer) + "\n")
     return 0 if "ok" in answer else 2

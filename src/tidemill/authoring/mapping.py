@@ -16,7 +16,7 @@ from tidemill.authoring.references import Signature
 from tidemill.authoring.task import Task, record
 from tidemill.authoring.traced import Traced, has_traced, origin_of, to_binding
 from tidemill.core.annotations import Annotation
-from tidemill.core.bindings import Binding, Const, Item, ListOf, Output
+from tidemill.core.bindings import Absent, Binding, Const, Item, ListOf, Output
 from tidemill.core.errors import DefinitionError
 from tidemill.core.graph import Combine, Each, Empty, Over, Returns, Source
 from tidemill.core.types import ANY, Type
@@ -159,7 +159,11 @@ def _followed(scope: ScopeDraft, origin: Any) -> Output | None:
         return None
     if origin.node.scope.frames() != scope.frames():
         return None
-    return Output(origin.node.path, origin.key, origin.path, origin.absent)
+    inner, absent = origin.node.inner, origin.absent
+    if absent is Absent.FAIL and inner is not None and (not origin.path or origin.key in inner.maybe):
+        # An item of a whole pipeline may come without what was skipped in it: what follows it is skipped along.
+        absent = Absent.SKIP
+    return Output(origin.node.path, origin.key, origin.path, absent)
 
 
 def _list(

@@ -96,10 +96,20 @@ def program(ctx: click.Context, home: str, no_color: bool) -> None:
     ctx.obj = Globals(home, not no_color and not os.environ.get("NO_COLOR"))
 
 
+def _readable(arguments: Sequence[str]) -> None:
+    """Raise UsageError for bytes that are no text: no name, value or path of ours can hold them."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"the argument {argument!a} is not UTF-8 text") from None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a call: 0 done, 1 a run failed, 2 wrong definition or arguments, 3 a defect, 4 cancelled."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _readable(given)
         code = program.main(args=given, prog_name="tidemill", standalone_mode=False)
     except BaseException as error:
         code = importlib.import_module("tidemill.cli.failure").tell(error, given)

@@ -28,6 +28,12 @@ class TidemillError(Exception):
         self.remedy = remedy
         self.place = place
 
+    @property
+    def in_one_line(self) -> str:
+        """Place, message and remedy, for where there is one line only."""
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.message}" + (f"; {self.remedy}" if self.remedy else "")
+
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
         remedy = f"\n  {self.remedy}" if self.remedy else ""

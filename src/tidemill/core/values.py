@@ -77,11 +77,11 @@ def normalize(found: object, where: str = "") -> Value:
         case date() | timedelta():
             return _plain_date(found, where)
         case int():
-            return int(found)
+            return _whole(int(found), where)
         case float():
             return float(found)
         case str():
-            return str(found)
+            return _text(str(found), where)
         case PurePath():
             return str(found)
         case Mapping():
@@ -89,7 +89,7 @@ def normalize(found: object, where: str = "") -> Value:
             for key, item in found.items():
                 if not isinstance(key, str):
                     raise NotAValue(key, f"{where} key {key!r}".strip())
-                plain[str(key)] = normalize(item, f"{where}.{key}")
+                plain[_text(str(key), where)] = normalize(item, f"{where}.{key}")
             return plain
         case bytes() | bytearray() | memoryview():
             raise NotAValue(found, where)
@@ -132,9 +132,7 @@ def encode(value: Value) -> Json:
         case str():
             return _text(value)
         case int():
-            if value.bit_length() > LONGEST_INT:
-                raise NotAValue(value, "", f"a whole number of more than {LONGEST_INT} bits")
-            return value
+            return _whole(value)
         case float():
             if math.isfinite(value):
                 return value
@@ -158,13 +156,19 @@ def encode(value: Value) -> Json:
             raise NotAValue(value, "")
 
 
-def _text(value: object) -> str:
+def _text(value: object, where: str = "") -> str:
     if not isinstance(value, str):
         raise NotAValue(value, f"key {value!r:.40}")
     try:
         value.isascii() or value.encode()
     except UnicodeEncodeError:
-        raise NotAValue(value, "", "text with a lone surrogate") from None
+        raise NotAValue(value, where, "text with a lone surrogate") from None
+    return value
+
+
+def _whole(value: int, where: str = "") -> int:
+    if value.bit_length() > LONGEST_INT:
+        raise NotAValue(value, where, f"a whole number of more than {LONGEST_INT} bits")
     return value
 
 

@@ -301,7 +301,7 @@ def waits(binding: Binding, soft: bool = False) -> Iterator[tuple[str, bool]]:
     """The nodes a binding waits for, and whether it can do without their value if they are skipped."""
     match binding:
         case Output(node=path, absent=absent):
-            yield path, soft or absent is not Absent.FAIL
+            yield path, soft or absent in (Absent.OMIT, Absent.NULL)
         case Collect(node=path) | Status(node=path):
             yield path, soft
         case FirstOf(options=options):

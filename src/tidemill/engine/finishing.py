@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from tidemill.engine.ending import end
 from tidemill.engine.flow import Flow
 from tidemill.engine.later import retry_after
 from tidemill.engine.moves import TaskMoved
-from tidemill.engine.outcome import outcome_of
+from tidemill.engine.outcome import of_many, outcome_of
 from tidemill.engine.progress import ROOT
 from tidemill.engine.retry import after_failure, luck
 from tidemill.engine.tally import combined
@@ -40,7 +39,7 @@ def finish_map(flow: Flow, unit: Unit) -> None:
         if first is None and instance.state is TaskState.FAILED:
             first = instance.cause
     state = unit.marked or (TaskState.CANCELLED if never else combined(ends))
-    end(flow, unit, state, _of_many(ends, first) if state is not TaskState.SUCCEEDED else None)
+    end(flow, unit, state, of_many(ends, first) if state is not TaskState.SUCCEEDED else None)
 
 
 def finish_scope(flow: Flow, unit: Unit) -> None:
@@ -115,13 +114,3 @@ def _remove(flow: Flow) -> None:
         place = (progress.run_record.id, key.path, instance_text(key.instance), progress.generations[key])
         record = TaskRecord(*place, TaskKind.LEAF, TaskState.REMOVED, ended_at=flow.now)
         flow.moves.append(TaskMoved(record, TaskState.PENDING, flow.now))
-
-
-def _of_many(ends: Mapping[TaskState, int], first: Cause | None) -> Cause:
-    total = sum(ends.values())
-    said = ", ".join(
-        f"{number} {state.value}" for state, number in sorted(ends.items(), key=lambda pair: pair[0].value)
-    )
-    kind = first.kind if first is not None else CauseKind.UPSTREAM
-    why = f"; first: {first.message}" if first is not None else ""
-    return Cause(kind, f"of {total} instances {said}{why}")

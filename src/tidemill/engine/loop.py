@@ -110,6 +110,7 @@ class Engine:
         self._timers: list[tuple[datetime, int, str, TimerFired]] = []
         self._order = count()
         self._full: set[str] = set()  # limits that refused somebody, until one who holds them ends
+        self._paused_by = ""  # what nobody need be told again
         self._claims: dict[str, list[str]] = {}  # attempt -> limits it holds
         self._early: deque[Message | None] = deque()  # what arrived while nothing could be recorded
         self._pids: dict[str, list[tuple[str, int]]] = {}
@@ -351,6 +352,7 @@ class Engine:
             return
         turns = [self._turns[run_id] for run_id in sorted(self._turns)]
         written = self._writer.write(turns)
+        self._paused_by = ""
         self._turns.clear()
         _committed()
         for turn, result in zip(turns, written, strict=True):
@@ -360,8 +362,11 @@ class Engine:
 
     def _pause(self, turns: Sequence[Turn], problem: StorageError) -> None:
         """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept, in order."""
-        for turn in turns:
-            self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": str(problem)})])
+        why = problem.in_one_line
+        if why != self._paused_by:
+            self._paused_by = why
+            for turn in turns:
+                self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": why})])
         deadline = time.monotonic() + self._tempo.retry_storage
         while (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import Outcome, Role, Scope
@@ -37,3 +37,14 @@ def is_leaf(site: Site) -> bool:
 
 def _same_scope(site: Site, path: str) -> bool:
     return path.rpartition("/")[0] == site.parent
+
+
+def of_many(ends: Mapping[TaskState, int], first: Cause | None) -> Cause:
+    """Why a map ended as it did: how its instances ended, and what the first that failed said."""
+    total = sum(ends.values())
+    said = ", ".join(
+        f"{number} {state.value}" for state, number in sorted(ends.items(), key=lambda pair: pair[0].value)
+    )
+    kind = first.kind if first is not None else CauseKind.UPSTREAM
+    why = f"; first: {first.message}" if first is not None else ""
+    return Cause(kind, f"of {total} instances {said}{why}")

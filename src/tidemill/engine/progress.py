@@ -19,6 +19,7 @@ from tidemill.core.records import Artifact
 from tidemill.core.states import RunState, TaskState
 from tidemill.core.values import MISSING, Missing, Value
 from tidemill.core.wiring import Frame, Site, Wiring, ancestors
+from tidemill.engine.outcome import of_many
 from tidemill.engine.queue import ReadyQueue
 from tidemill.engine.tally import Tally, combined
 from tidemill.engine.unit import Unit
@@ -190,9 +191,12 @@ class Progress:
         return MISSING if unit is None else unit.outputs.get(name, MISSING)
 
     def status(self, path: str, prefix: Instance) -> tuple[TaskState, Cause | None]:
-        site = self.wiring.site(path)
-        state = combined(self.ends_below(site, prefix))
-        unit = self.units.get(Key(path, prefix))
+        ends = self.ends_below(self.wiring.site(path), prefix)
+        state, unit = combined(ends), self.units.get(Key(path, prefix))
+        if unit is not None and unit.kind is TaskKind.MAP and unit.count and state is not TaskState.SUCCEEDED:
+            # Its last instance has just ended, and it has not been told its own cause yet.
+            failed = (each.cause for each in self.instances(unit) if each.state is TaskState.FAILED)
+            return state, of_many(ends, next(failed, None))
         return state, unit.cause if unit is not None else None
 
     def source(self, key: Key, position: int) -> Value:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from tidemill.core.crash import point
 from tidemill.core.errors import StateError
-from tidemill.core.graph_json import pipeline_from_text
+from tidemill.core.graph_json import pipeline_digest, pipeline_from_text
 from tidemill.core.history import EventRecord, RunRecord, TaskRecord
 from tidemill.core.records import Artifact
 from tidemill.core.values import references
@@ -19,6 +20,7 @@ from tidemill.engine.reopen import reopened
 from tidemill.engine.restore import restore
 from tidemill.storage.metadata import artifacts, attempts, definitions, events, pushes, runs, task_runs
 from tidemill.storage.metadata.database import Connection, Database
+from tidemill.storage.metadata.errors import RowDamaged
 
 _taken = point("lease.taken")
 
@@ -62,18 +64,24 @@ def take_over(database: Database, run_id: str, owner: Owner, length_s: float, wa
         waited += length_s / 10
 
 
-def load(database: Database, run_id: str, epoch: int, now: datetime) -> Held:
-    """A run and its memory, as they were last written."""
+def load(database: Database, run_id: str, epoch: int, now: datetime, code: Mapping[str, str] | None = None) -> Held:
+    """A run and its memory, as they were last written. `code` as in `wiring_of`."""
     with database.read() as connection:
         run = runs.get(connection, run_id)
-        wiring = wiring_of(connection, run)
+        wiring = wiring_of(connection, run, code)
         rows = task_runs.load(connection, run_id)
         progress = _progress(connection, run, wiring, rows)
     return Held(run, wiring, progress, epoch, run.next_seq, now)
 
 
 def reopen(
-    database: Database, run_id: str, owner: Owner, actor: str, now: datetime, also: tuple[str, ...] = ()
+    database: Database,
+    run_id: str,
+    owner: Owner,
+    actor: str,
+    now: datetime,
+    also: tuple[str, ...] = (),
+    code: Mapping[str, str] | None = None,
 ) -> Held:
     """A finished run goes on with what failed, keeping what succeeded. Raises StateError if it is not finished."""
     epoch = take(database, run_id, owner)
@@ -83,7 +91,7 @@ def reopen(
         run = runs.get(connection, run_id)
         if not run.state.final:
             raise StateError(f"run {run_id} is {run.state.value}", remedy=f"`tidemill resume {run_id}` goes on with it")
-        wiring = wiring_of(connection, run)
+        wiring = wiring_of(connection, run, code)
         rows = task_runs.load(connection, run_id)
         old, tried = run.state, attempts.of_run(connection, run.id)
         run, fresh, progress = reopened(wiring, run, rows, tried, _artifacts(connection, run, rows), now, also)
@@ -96,8 +104,21 @@ def reopen(
     return Held(run, wiring, progress, epoch, run.next_seq + 1, now)
 
 
-def wiring_of(connection: Connection, run: RunRecord) -> Wiring:
-    return Wiring(pipeline_from_text(definitions.get(connection, run.team, run.definition)))
+def wiring_of(connection: Connection, run: RunRecord, code: Mapping[str, str] | None = None) -> Wiring:
+    """The run's definition. `code` are the fingerprints of the code as it is now, if it may have changed since.
+
+    A function that has changed loses its fingerprint: what it gives now belongs to no key of this definition.
+    """
+    pipeline = pipeline_from_text(definitions.get(connection, run.team, run.definition))
+    if pipeline_digest(pipeline) != run.definition:
+        raise RowDamaged(
+            f"the stored definition of run {run.id} is not what was stored",
+            remedy="run the pipeline again from its file",
+        )
+    if code is not None:
+        kept = {name: mark if code.get(name) == mark else "" for name, mark in pipeline.functions.items()}
+        pipeline = replace(pipeline, functions=kept)
+    return Wiring(pipeline)
 
 
 def _progress(connection: Connection, run: RunRecord, wiring: Wiring, rows: list[TaskRecord]) -> Progress:

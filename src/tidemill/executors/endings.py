@@ -53,6 +53,10 @@ def ending(seen: Seen) -> Report | Gone:
             return report
         if seen.stopped is not None:
             return replace(report, cause=seen.stopped)
+        if report.cause is not None and report.cause.signal == "SIGINT":
+            # No keyboard reaches the group of a task: its own code raised this.
+            raised = Cause(CauseKind.USER_CODE, "the task raised KeyboardInterrupt", classes=("KeyboardInterrupt",))
+            return replace(report, state=AttemptState.FAILED, cause=raised)
         message = "ended by SIGTERM from outside"
         return Gone(seen.attempt, Cause(CauseKind.INFRASTRUCTURE, message, signal="SIGTERM"), usage, lost=True)
     if seen.stopped is not None:

@@ -68,7 +68,8 @@ class InlineExecutor:
             with self._captured(ticket), seeded(task_seed(ticket.facts.seed, ticket.path, ticket.indexes)):
                 report = execute(ticket, store, _DirectLink(inbox, self._answer), scratch_root=self._scratch_root)
         except (TidemillError, OSError) as error:
-            inbox(Gone(ticket.attempt, Cause(CauseKind.INFRASTRUCTURE, str(error))))
+            why = error.in_one_line if isinstance(error, TidemillError) else str(error)
+            inbox(Gone(ticket.attempt, Cause(CauseKind.INFRASTRUCTURE, why)))
             return
         inbox(report)
         if report.cause is not None and report.cause.signal == "SIGINT":

@@ -88,7 +88,7 @@ def _executed(ticket: Ticket, link: SocketLink, cancellation: Cancellation, scra
     try:
         store = open_store(ticket.store)
     except TidemillError as error:
-        return Report(ticket.attempt, AttemptState.FAILED, cause=Cause(CauseKind.INFRASTRUCTURE, str(error)))
+        return Report(ticket.attempt, AttemptState.FAILED, cause=Cause(CauseKind.INFRASTRUCTURE, error.in_one_line))
     return execute(ticket, store, link, cancellation=cancellation, scratch_root=scratch_root)
 
 

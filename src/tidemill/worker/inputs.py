@@ -170,4 +170,6 @@ def _bound(function: Callable[..., Any], values: dict[str, Any]) -> tuple[list[A
 
 
 def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, TidemillError | ValueError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, TidemillError):
+        return error.in_one_line
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

@@ -60,7 +60,9 @@ class Outputs:
             saved = save(value, self._store, self._scratch(), name=spec.codec or None)
         except TidemillError as error:
             raise Fault(
-                CauseKind.DATA, f"output {key!r} ({type_name(type(value))}) cannot be stored: {error}", error
+                CauseKind.DATA,
+                f"output {key!r} ({type_name(type(value))}) cannot be stored: {error.in_one_line}",
+                error,
             ) from None
         except Exception as error:
             by = f" by the codec {spec.codec!r}" if spec.codec else ""

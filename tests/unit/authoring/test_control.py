@@ -426,7 +426,7 @@ def test_a_map_over_a_pipeline_holds_maps() -> None:
     }
     assert by_path["inner/score"].each == Each((Over("model", Output("inner/fit"), follow=True),))
     assert by_path["inner/step"].inputs == {"x": Collect("inner/score")}
-    assert by_path["step"].each == Each((Over("x", Output("inner"), follow=True),))
+    assert by_path["step"].each == Each((Over("x", Output("inner", absent=Absent.SKIP), follow=True),))
     assert by_path["use"].inputs == {"all": Collect("inner")}
 
 

@@ -864,3 +864,28 @@ def test_what_ends_because_of_others_names_them() -> None:
         "follows[1]": "the instance of m that it follows did not succeed",
         "rule": "its join rule all_failed does not hold: off skipped",
     }
+
+
+def test_the_status_of_a_map_that_failed_says_why() -> None:
+    graph = pipeline(
+        task("m", each=over("n", [1, 2, 3]), inputs={"n": Item("n")}),
+        task("tell", inputs={"status": Status("m")}, join=Join.ALL_DONE),
+    )
+    run = Simulation(graph, scripted({"m": lambda told: Fail("no disk") if told.index == 1 else 1})).run()
+    status = run.inputs("tell")["status"]
+    assert status["state"] == "failed"
+    assert status["error"]["message"] == "of 3 instances 1 failed, 2 succeeded; first: no disk" == run.cause("m").message
+
+
+def test_an_item_without_what_was_skipped_in_it_skips_what_follows_it() -> None:
+    branch = Node("branch", Sub(Scope((task("a"),))), when=Binary(Op.GT, Read(Item("v")), Read(Const(0))))
+    block = sub(
+        "block",
+        branch,
+        each=over("v", [0, 1]),
+        outputs={"result": Output("block/branch/a", absent=Absent.OMIT)},
+    )
+    follow = Each((Over("x", Output("block", absent=Absent.SKIP), follow=True),))
+    graph = pipeline(block, task("next", each=follow, inputs={"x": Item("x")}))
+    run = Simulation(graph, scripted({"block/branch/a": "there"})).run()
+    assert (run.of("next[0]"), run.of("next[1]"), run.state) == ("skipped", "succeeded", "succeeded")
