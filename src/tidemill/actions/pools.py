@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tidemill.app import App
@@ -45,14 +44,29 @@ def set_pool(app: App, name: str, slots: int | None) -> None:
     app.doorbell.ring()
 
 
-def pools_without_size(app: App, pipeline: Pipeline) -> list[str]:
-    """Names of pools that the pipeline's tasks ask for and nobody has given a size."""
-    sized = {pool.name for pool in list_pools(app) if pool.slots is not None}
-    return sorted(set(_asked_for(pipeline)) - sized)
+def pool_warnings(app: App, pipeline: Pipeline) -> list[str]:
+    """What is odd about the pools that the pipeline's tasks ask for, each with the command that mends it."""
+    sizes = {pool.name: pool.slots for pool in list_pools(app)}
+    found = []
+    for name, wanted in sorted(_asked_for(pipeline).items()):
+        slots = sizes.get(name)
+        if slots is None:
+            found.append(f"pool {name} has no size and holds nothing back: `tidemill pools {name} {wanted}`")
+        elif slots < wanted:
+            have = f"{slots} slot{'s' if slots != 1 else ''}"
+            found.append(
+                f"pool {name} has {have} and a task wants {wanted}: it will wait until `tidemill pools {name} {wanted}`"
+            )
+    return found
 
 
-def _asked_for(pipeline: Pipeline) -> Iterator[str]:
+def _asked_for(pipeline: Pipeline) -> dict[str, int]:
+    """The most slots that one task asks for, by pool."""
+    most: dict[str, int] = {}
     for _, node in walk_nodes(pipeline.root):
         for limit in node.limits:
             if isinstance(limit.key, Const) and str(limit.key.value).startswith(PREFIX):
-                yield str(limit.key.value).removeprefix(PREFIX)
+                slots = limit.slots.value if isinstance(limit.slots, Const) else 1
+                name = str(limit.key.value).removeprefix(PREFIX)
+                most[name] = max(most.get(name, 0), slots)
+    return most

@@ -6,7 +6,7 @@ import click
 
 from tidemill.actions.compile import compile_pipeline
 from tidemill.actions.parameters import read_pairs, read_parameters
-from tidemill.actions.pools import pools_without_size
+from tidemill.actions.pools import pool_warnings
 from tidemill.actions.runs import start_run
 from tidemill.cli.calling import examples, json_option, opened, param_options, settings_of
 from tidemill.cli.carrying import carry, interruptible
@@ -59,8 +59,8 @@ def run(
     chosen = "inline" if debug else executor or settings.executor
     out = Out(given, wants_json)
     with opened(given, settings) as app:
-        for pool in pools_without_size(app, pipeline):
-            out.say(("note", "yellow"), f": pool {pool} has no size and holds nothing back: `tidemill pools {pool} 1`")
+        for warning in pool_warnings(app, pipeline):
+            out.say(("note", "yellow"), f": {warning}")
         return carry(
             out,
             app,
