@@ -12,10 +12,15 @@ _OURS = frozenset({"task", "pipeline"})
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """`chains` are names with what is asked of them (`("helpers", "clean")`), `imports` modules imported inside."""
+    """`chains` are names with what is asked of them (`("helpers", "clean")`), `imports` modules imported inside.
+
+    `made` are names that the code binds somewhere in it, perhaps only in a function inside it. What is imported may be
+    relative (`.helpers`), and may turn out to be no module (`helpers.clean`).
+    """
 
     chains: tuple[tuple[str, ...], ...]
     imports: tuple[str, ...]
+    made: frozenset[str] = frozenset()
 
 
 def plain_text(tree: ast.AST) -> str:
@@ -51,16 +56,15 @@ def _decorator_name(decorator: ast.expr) -> str:
 
 
 def names_in(tree: ast.AST) -> Names:
-    """Every name the code reads and does not make itself, in order of appearance."""
+    """Every name the code reads, in order of appearance."""
     collector = _Collector()
     if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         # What the decorators of a task take are options, not code.
         tree = copy.copy(tree)
         tree.decorator_list = [item for item in tree.decorator_list if _decorator_name(item) not in _OURS]
     collector.visit(tree)
-    own = collector.made if not isinstance(tree, ast.Module | ast.ClassDef) else set()
-    chains = dict.fromkeys(chain for chain in collector.chains if chain[0] not in own - collector.of_module)
-    return Names(tuple(chains), tuple(dict.fromkeys(collector.imports)))
+    made = frozenset() if isinstance(tree, ast.Module | ast.ClassDef) else frozenset(collector.made)
+    return Names(tuple(dict.fromkeys(collector.chains)), tuple(dict.fromkeys(collector.imports)), made)
 
 
 class _Collector(ast.NodeVisitor):
@@ -68,7 +72,6 @@ class _Collector(ast.NodeVisitor):
         self.chains: list[tuple[str, ...]] = []
         self.imports: list[str] = []
         self.made: set[str] = set()
-        self.of_module: set[str] = set()
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -92,45 +95,31 @@ class _Collector(ast.NodeVisitor):
         if node.annotation is not None:
             self.visit(node.annotation)
 
-    def visit_Global(self, node: ast.Global) -> None:
-        self.of_module.update(node.names)
-
     def visit_Import(self, node: ast.Import) -> None:
         self.imports += [alias.name for alias in node.names]
         self.made.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        if node.module and not node.level:
-            self.imports.append(node.module)
+        module = "." * node.level + (node.module or "")
+        inside = module if module.endswith(".") else module + "."
+        self.imports += [module, *(inside + alias.name for alias in node.names if alias.name != "*")]
         self.made.update(alias.asname or alias.name for alias in node.names)
 
 
-def statements_binding(tree: ast.Module, name: str) -> Iterator[ast.stmt]:
-    """The statements at module level (under `if`, `for`, `with` and `try` too) that give `name` its value."""
-    todo: list[ast.stmt] = list(tree.body)
-    while todo:
-        statement = todo.pop(0)
-        if _binds(statement, name):
-            yield statement
-        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for part in ("body", "orelse", "finalbody"):
-                todo += getattr(statement, part, [])
-            for handler in getattr(statement, "handlers", []):
-                todo += handler.body
-
-
-def _binds(statement: ast.stmt, name: str) -> bool:
+def bound_by(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement by itself binds, those of a star import aside."""
     match statement:
         case ast.Assign(targets=targets):
-            return any(_names(target, name) for target in targets)
+            yield from (name for target in targets for name in _targets(target))
         case ast.AnnAssign(target=target) | ast.AugAssign(target=target) | ast.For(target=target):
-            return _names(target, name)
+            yield from _targets(target)
         case ast.With(items=items):
-            return any(item.optional_vars is not None and _names(item.optional_vars, name) for item in items)
+            yield from (name for item in items if item.optional_vars for name in _targets(item.optional_vars))
         case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return any((alias.asname or alias.name.partition(".")[0]) == name for alias in names)
-    return False
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in names if alias.name != "*")
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
 
 
-def _names(target: ast.expr, name: str) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
+def _targets(target: ast.expr) -> Iterator[str]:
+    return (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
