@@ -874,7 +874,8 @@ def test_the_status_of_a_map_that_failed_says_why() -> None:
     run = Simulation(graph, scripted({"m": lambda told: Fail("no disk") if told.index == 1 else 1})).run()
     status = run.inputs("tell")["status"]
     assert status["state"] == "failed"
-    assert status["error"]["message"] == "of 3 instances 1 failed, 2 succeeded; first: no disk" == run.cause("m").message
+    assert status["error"]["message"] == run.cause("m").message
+    assert run.cause("m").message == "of 3 instances 1 failed, 2 succeeded; first: no disk"
 
 
 def test_an_item_without_what_was_skipped_in_it_skips_what_follows_it() -> None:
