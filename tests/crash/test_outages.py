@@ -57,9 +57,8 @@ def test_sqlite_is_locked_for_longer_than_a_write_waits(
     engine = EngineProcess(place, Order(busy_s=0.2), 1)
     part_of_the_way(engine, undisturbed)
     with locked(place):
-        for _ in range(2):
-            while engine.next_move() != PAUSED:
-                pass
+        while engine.next_move() != PAUSED:
+            pass
     assert "AttemptSettled" in list(iter(engine.next_move, ""))
     assert engine.wait() == 0
     compare(place, undisturbed)
@@ -75,9 +74,8 @@ def test_an_effect_waits_for_the_database(tmp_path: Path) -> None:
         pass
     with locked(place):
         os.write(line, b"go on\n")
-        for _ in range(2):
-            while engine.next_move() != PAUSED:
-                pass
+        while engine.next_move() != PAUSED:
+            pass
     assert engine.wait() == 0
     os.close(line)
     with App(place.settings) as app:

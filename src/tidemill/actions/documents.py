@@ -90,17 +90,18 @@ def detail_document(detail: TaskDetail) -> Document:
             {"generation": row.generation, "state": row.state.value, "cause": cause_document(row.cause)}
             for row in detail.generations
         ],
-        "attempts": [attempt_document(attempt) for attempt in detail.view.attempts],
+        "attempts": [attempt_document(attempt, number) for number, attempt in enumerate(detail.view.attempts, 1)],
         "used": [artifact_document(made) for made in detail.used],
         "artifacts": [artifact_document(made) for made in detail.made],
         "events": [event_document(event) for event in detail.events],
     }
 
 
-def attempt_document(attempt: AttemptRecord) -> Document:
+def attempt_document(attempt: AttemptRecord, number: int) -> Document:
+    """`number` counts the tries of the task run through all generations, as `logs --attempt` takes it."""
     return {
         "id": attempt.id,
-        "number": attempt.number,
+        "number": number,
         "generation": attempt.generation,
         "state": attempt.state.value,
         "started_at": _moment(attempt.started_at),

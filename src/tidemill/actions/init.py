@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Iterator
@@ -46,7 +47,11 @@ def _written(folder: Path, name: str) -> Iterator[Path]:
 def _function(name: str) -> str:
     """The name as one of a Python function."""
     word = re.sub(r"\W", "_", name).lower()
-    return f"{word}_pipeline" if keyword.iskeyword(word) or keyword.issoftkeyword(word) or word in _TAKEN else word
+    taken = keyword.iskeyword(word) or keyword.issoftkeyword(word) or word in _TAKEN or hasattr(builtins, word)
+    return f"{word}_pipeline" if taken else word
 
 
-_TAKEN = frozenset({"load", "split", "train", "evaluate", "pick_best", "report", "pipeline", "task", "each", "when"})
+_TAKEN = frozenset(
+    {"load", "split", "train", "evaluate", "pick_best", "report", "tell"}
+    | {"current", "each", "json", "otherwise", "pipeline", "random", "task", "when"}
+)

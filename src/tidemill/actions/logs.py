@@ -23,18 +23,21 @@ LOOK_AGAIN_S = 0.1
 ASK_AGAIN_S = 0.5
 """Seconds between two questions to the database whether an attempt has ended."""
 
+_FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log of one attempt of one task run."""
+    """The log of one attempt of one task run. `number` counts its tries from 1, through all generations."""
 
     run: RunRecord
     task: Key
     attempt: AttemptRecord
+    number: int
 
 
 def find_log(app: App, run_id: str, task: str, number: int | None = None) -> Log:
-    """The log of an attempt: the newest one, or the one with this number. Raises NotFound, InputError."""
+    """The log of an attempt: the newest one, or the one with this `number`. Raises NotFound, InputError."""
     run = find_run(app, run_id)
     with app.database.read() as connection:
         sites = wiring_of(connection, run).sites
@@ -45,18 +48,23 @@ def find_log(app: App, run_id: str, task: str, number: int | None = None) -> Log
     own = [attempt for attempt in tried if (attempt.path, attempt.instance) == (row.path, row.instance)]
     if not own:
         raise NotFound(f"task {key} has no attempt and so no log", remedy=_why_none(run, row))
-    if number is None:
-        return Log(run, key, own[-1])
-    chosen = [attempt for attempt in own if attempt.number == number]
-    if not chosen:
-        numbers = ", ".join(dict.fromkeys(str(attempt.number) for attempt in own))
+    number = len(own) if number is None else number
+    if not 1 <= number <= len(own):
+        numbers = ", ".join(str(n) for n in range(1, len(own) + 1)) if len(own) <= _FEW else f"1 to {len(own)}"
         raise NotFound(f"task {key} has no attempt {number}", remedy=f"there are: {numbers}")
-    return Log(run, key, chosen[-1])
+    return Log(run, key, own[number - 1], number)
 
 
 def read_log(app: App, log: Log) -> Iterator[Record]:
     """The lines of a log, in order; none if the attempt printed nothing."""
     return read(log_path(app.settings.logs, log.run.id, log.attempt.id))
+
+
+def is_elsewhere(app: App, log: Log) -> bool:
+    """Whether the attempt ran and ended, and yet its log is not in this home: it is kept where it ran."""
+    attempt = log.attempt
+    ran = attempt.pid > 0 or attempt.usage.wall_s > 0
+    return ran and attempt.state.final and not log_path(app.settings.logs, log.run.id, attempt.id).is_file()
 
 
 def follow_log(app: App, log: Log) -> Iterator[tuple[Log, Record]]:
@@ -109,9 +117,9 @@ def _next(app: App, log: Log) -> Log | None:
             state = task_runs.state_of(connection, log.run.id, [log.attempt.path])
             run = runs.get(connection, log.run.id)
         ids = [one.id for one in own]
-        later = own[ids.index(log.attempt.id) + 1 :] if log.attempt.id in ids else []
-        if later:
-            return Log(run, log.task, later[0])
+        number = ids.index(log.attempt.id) + 2 if log.attempt.id in ids else len(own) + 1
+        if number <= len(own):
+            return Log(run, log.task, own[number - 1], number)
         stands = state.get((log.attempt.path, log.attempt.instance))
         if run.state.final or stands is None or stands.final:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,9 @@ from tidemill.core.bindings import (
     Template,
 )
 from tidemill.core.expressions import Expression, show_expression
+from tidemill.core.history import TaskRecord
+from tidemill.core.instances import Key, instance_from
+from tidemill.core.states import TaskState
 from tidemill.core.values import ArtifactRef, Value
 
 LONGEST = 60
@@ -72,6 +76,19 @@ def binding_text(binding: Binding) -> str:
 def condition_text(expression: Expression) -> str:
     """A condition as people read it: `evaluate.accuracy >= 0.85`."""
     return show_expression(expression, binding_text)
+
+
+def question_of(record: TaskRecord | None) -> str:
+    """What a task that waits for approval asks, or ""."""
+    if record is None or record.state is not TaskState.SUSPENDED or record.wake is None:
+        return ""
+    return record.wake.approval
+
+
+def approve_command(record: TaskRecord) -> str:
+    """The command that says yes to a task that waits for approval."""
+    name = str(Key(record.path, instance_from(record.instance)))
+    return f"tidemill approve {record.run} {shlex.quote(name)}"
 
 
 def _output(node: str, key: str) -> str:

@@ -98,7 +98,7 @@ class App:
         try:
             self.artifacts.verify(content_of(artifact))
         except ArtifactError as problem:
-            return str(problem)
+            return problem.in_one_line
         return ""
 
     def _answer(self, request: Request) -> Reply:

@@ -15,9 +15,10 @@ from tidemill.actions.documents import run_document
 from tidemill.actions.logs import last_line
 from tidemill.actions.runs import Running, cancel_run
 from tidemill.actions.show import rows_of, show_run
+from tidemill.actions.wording import question_of
 from tidemill.app import App
 from tidemill.cli.live.board import Board
-from tidemill.cli.live.lines import Lines
+from tidemill.cli.live.lines import Lines, told_of
 from tidemill.cli.live.screen import Screen
 from tidemill.cli.live.summary import summarize
 from tidemill.cli.main import CANCELLED
@@ -122,6 +123,9 @@ def _view(
         return
     if not out.live or debug:
         with Lines(out, inline) as lines:
+            for record in rows:
+                if question_of(record):
+                    lines.note(datetime.now(UTC), told_of(record))
             yield lines
         return
     board = Board(pipeline, rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tidemill.actions.doctor import Examination, Level, examine
+from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
@@ -46,8 +47,15 @@ def _tell(out: Out, found: Examination) -> None:
         out.say()
         out.table(("SETTING", "VALUE", "FROM"), ((one.name, one.value, one.source) for one in found.settings))
     out.say()
-    problems = sum(finding.level is Level.PROBLEM for finding in found.findings)
-    out.say("Everything is in order." if not problems else f"Problems: {problems}")
+    out.say(verdict(found))
+
+
+def verdict(found: Examination) -> str:
+    levels = [finding.level for finding in found.findings]
+    problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
+    told = [f"Problems: {problems}"] if problems else []
+    told += [f"{looks.plural(warnings, 'thing')} to look at"] if warnings else []
+    return ", and ".join(told) or "Everything is in order."
 
 
 def _document(found: Examination) -> dict[str, object]:

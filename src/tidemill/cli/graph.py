@@ -18,6 +18,7 @@ from tidemill.cli.output import Out
 from tidemill.core.errors import InputError
 
 FORMATS = {".svg": "svg", ".mmd": "mermaid", ".md": "mermaid", ".txt": "terminal"}
+MARKDOWN = ".md"
 
 
 @click.command(
@@ -39,10 +40,12 @@ FORMATS = {".svg": "svg", ".mmd": "mermaid", ".md": "mermaid", ".txt": "terminal
 def graph(given: Globals, target: str, chosen: str | None, output: str, wants_json: bool) -> None:
     """Draw a pipeline with its branches, maps and sub-pipelines, and its parameters. Nothing runs."""
     out = Out(given, wants_json)
+    wanted = chosen or _format_of(output)
     with interruptible():
         figure = figure_of(compile_pipeline(target))
-    wanted = chosen or FORMATS.get(Path(output).suffix.lower(), "terminal")
     text = _drawn(figure, wanted, out.width if not output else 100)
+    if wanted == "mermaid" and Path(output).suffix.lower() == MARKDOWN:
+        text = f"```mermaid\n{text}```\n"
     if output:
         _write(Path(output), text)
     if wants_json:
@@ -54,6 +57,20 @@ def graph(given: Globals, target: str, chosen: str | None, output: str, wants_js
             out.say(line)
     else:
         out.console.file.write(text)
+
+
+def _format_of(output: str) -> str:
+    """The format that the ending of the file asks for. Raises InputError for an ending that asks for none."""
+    if not output:
+        return "terminal"
+    ending = Path(output).suffix
+    if ending.lower() not in FORMATS:
+        raise InputError(
+            f"nothing can be drawn as {ending}" if ending else "the file has no ending that says how it is drawn",
+            place=output,
+            remedy=f"let it end in one of {', '.join(FORMATS)}, or name a --format: svg opens in every browser",
+        )
+    return FORMATS[ending.lower()]
 
 
 def _drawn(figure: Figure, wanted: str, width: int) -> str:

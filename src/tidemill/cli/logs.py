@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tidemill.actions.logs import Log, find_log, follow_log, read_log
+from tidemill.actions.logs import Log, find_log, follow_log, is_elsewhere, read_log
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened_to_read, run_argument
 from tidemill.cli.main import CANCELLED, Globals
@@ -21,7 +21,9 @@ from tidemill.storage.logs.files import Record
 @run_argument
 @click.argument("task", metavar="TASK")
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come, later tries included, until the task is over.")
-@click.option("--attempt", "number", type=click.IntRange(1), default=None, metavar="N", help="Try N, not the last one.")
+@click.option(
+    "--attempt", "number", type=click.IntRange(1), default=None, metavar="N", help="Try N as `show --task` counts them."
+)
 @click.option("--times", is_flag=True, help="Put the time before each line.")
 @json_option
 @click.pass_obj
@@ -40,20 +42,29 @@ def logs(
         if wants_json:
             out.document(_document(log, list(read_log(app, log))))
             return 0
-        if not follow:
-            for record in read_log(app, log):
-                _line(out, record, times)
-            return 0
+        printed = False
         try:
-            for of, record in follow_log(app, log):
+            for of, record in follow_log(app, log) if follow else ((log, record) for record in read_log(app, log)):
                 if of.attempt.id != log.attempt.id:
                     log = of
-                    out.say((f"--- try {of.attempt.number} ---", "dim"))
+                    out.say((f"--- try {of.number} ---", "dim"))
                 _line(out, record, times)
-                out.console.file.flush()
+                printed = True
+                if follow:
+                    out.console.file.flush()
         except KeyboardInterrupt:
             return CANCELLED
+        if not printed:
+            # Beside the log, not in it: what a task printed may go into a file.
+            click.echo(out.safe(_nothing(log, is_elsewhere(app, log))), err=True)
     return 0
+
+
+def _nothing(log: Log, elsewhere: bool) -> str:
+    name = f"{log.task} (try {log.number})" if log.number > 1 else str(log.task)
+    if elsewhere:
+        return f"the log of {name} is not in this home: it is kept where the task ran"
+    return f"{name} printed nothing" + ("" if log.attempt.state.final else " so far")
 
 
 def _line(out: Out, record: Record, times: bool) -> None:
@@ -66,7 +77,7 @@ def _document(log: Log, records: list[Record]) -> dict[str, object]:
     return {
         "run": log.run.id,
         "task": str(log.task),
-        "attempt": log.attempt.number,
+        "attempt": log.number,
         "state": log.attempt.state.value,
         "lines": [{"n": one.n, "time": one.time, "stream": _stream(one), "text": one.text} for one in records],
     }

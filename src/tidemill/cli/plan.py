@@ -57,7 +57,8 @@ def _name(line: PlanLine) -> str:
 
 
 def _action(out: Out, line: PlanLine) -> tuple[str, str]:
-    words = {"map": f"run {looks.TIMES}{line.count}", "undecided": "undecided", "enter": "enter"}
+    count = "?" if line.count is None else line.count
+    words = {"map": f"run {looks.TIMES}{count}", "undecided": "undecided", "enter": "enter"}
     return words.get(line.action, line.action), looks.style(line.action)
 
 
@@ -65,12 +66,16 @@ def _why(line: PlanLine) -> str:
     waits = f"waits for {line.waiting_for}" if line.waiting_for else ""
     if line.action == "undecided" and line.waiting_for:
         waits = f"depends on {line.waiting_for}"
+    if line.action == "map" and line.count is None:
+        waits = f"its length {waits or 'is not known yet'}"
     return "; ".join(part for part in (line.reason, waits) if part)
 
 
 def _summary(lines: Sequence[PlanLine]) -> str:
     counts: Counter[str] = Counter()
     for line in lines:
-        if line.action != "enter":
+        if line.action == "map" and line.count is None:
+            counts["run of a length that is not known yet"] += 1
+        elif line.action != "enter":
             counts["run" if line.action == "map" else line.action] += line.count or 1
     return "In all: " + (", ".join(f"{number} {action}" for action, number in counts.items()) or "nothing")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tidemill.actions.documents import detail_document, run_document
 from tidemill.actions.show import Made, RunView, TaskDetail, TaskView, show_run, show_task
-from tidemill.actions.wording import binding_text, condition_text, value_text
+from tidemill.actions.wording import approve_command, binding_text, condition_text, question_of, value_text
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened_to_read, run_argument
 from tidemill.cli.main import Globals
@@ -66,6 +66,7 @@ def _run(out: Out, view: RunView, every: bool) -> None:
     out.say()
     out.table(("TASK", "STATE", ">TRIES", ">TOOK", ">CPU", ">MEMORY", "CAUSE"), _rows(out, view, every))
     _failures(out, view)
+    _questions(out, view)
     if view.made:
         out.say()
         out.say((looks.plural(len(view.made), "artifact"), "bold"))
@@ -89,6 +90,19 @@ def _failures(out: Out, view: RunView) -> None:
         out.say(("✗ ", "red"), (str(task.key), "bold"), f"  {cause.message if cause is not None else ''}")
     name = shlex.quote(str(failed[0].key))
     out.say("  why, with its traceback: ", (f"tidemill show {view.run.id} --task {name}", "bold"))
+
+
+def _questions(out: Out, view: RunView) -> None:
+    """What waits for approval, with its path and the answer: the table has neither."""
+    asking = [task.record for task in view.tasks if task.record is not None and question_of(task.record)]
+    if asking:
+        out.say()
+    for record in asking[:WRONG]:
+        name = Key(record.path, instance_from(record.instance))
+        out.say(("… ", "magenta"), (str(name), "bold"), f"  waits for approval: {question_of(record)}")
+        out.say("  answer with ", (approve_command(record), "bold"))
+    if len(asking) > WRONG:
+        out.say((f"  and {len(asking) - WRONG} more", "dim"))
 
 
 def _header(run: RunRecord) -> Iterator[tuple[str, str]]:
@@ -224,8 +238,10 @@ def _detail(out: Out, detail: TaskDetail) -> None:
     out.say((str(task.key), "bold"), f"  run {detail.run.id}  ", (text, style), f"  {looks.duration(task.seconds)}")
     if detail.node.source is not None:
         out.say(("  defined at    ", "dim"), str(detail.node.source))
-    if waits := _waits(task):
+    if not task.state.final and (waits := _waits(task)):
         out.say(("  now           ", "dim"), waits)
+    if record is not None and question_of(record):
+        out.say(("  answer with   ", "dim"), (approve_command(record), "bold"))
     if record is not None and record.reused_from:
         out.say(("  reused from   ", "dim"), record.reused_from)
     if record is not None and record.count is not None:
@@ -274,7 +290,7 @@ def _attempts(out: Out, detail: TaskDetail) -> None:
         (">TRY", "STATE", "STARTED", ">TOOK", ">CPU", ">MEMORY", "CAUSE"),
         (
             (
-                str(attempt.number),
+                str(number),
                 out.state(attempt.state),
                 looks.day_and_time(attempt.started_at),
                 looks.duration(attempt.usage.wall_s) if attempt.state.final else "",
@@ -282,12 +298,12 @@ def _attempts(out: Out, detail: TaskDetail) -> None:
                 looks.size(attempt.usage.peak_bytes),
                 (looks.cut(attempt.cause.message, 200) if attempt.cause is not None else "", "dim"),
             )
-            for attempt in detail.view.attempts
+            for number, attempt in enumerate(detail.view.attempts, 1)
         ),
     )
-    for attempt in detail.view.attempts:
+    for number, attempt in enumerate(detail.view.attempts, 1):
         for note in attempt.notes:
-            out.say((f"  try {attempt.number}: {note}", "dim"))
+            out.say((f"  try {number}: {note}", "dim"))
 
 
 def _cause(out: Out, cause: Cause, label: str) -> None:

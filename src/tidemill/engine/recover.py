@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from tidemill.core.crash import point
-from tidemill.core.errors import StateError
+from tidemill.core.errors import StateError, TidemillError
 from tidemill.core.graph_json import pipeline_digest, pipeline_from_text
 from tidemill.core.history import EventRecord, RunRecord, TaskRecord
 from tidemill.core.records import Artifact
+from tidemill.core.states import RunState
 from tidemill.core.values import references
 from tidemill.core.wiring import Wiring
 from tidemill.engine.held import Held
@@ -87,10 +88,33 @@ def reopen(
     epoch = take(database, run_id, owner)
     if epoch is None:
         raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
+    try:
+        return _reopen(database, run_id, owner, epoch, actor, now, also, code)
+    except TidemillError:
+        with database.write() as connection:
+            runs.release(connection, run_id, owner.id, epoch)
+        raise
+
+
+def _reopen(
+    database: Database,
+    run_id: str,
+    owner: Owner,
+    epoch: int,
+    actor: str,
+    now: datetime,
+    also: tuple[str, ...],
+    code: Mapping[str, str] | None,
+) -> Held:
     with database.write() as connection:
         run = runs.get(connection, run_id)
         if not run.state.final:
             raise StateError(f"run {run_id} is {run.state.value}", remedy=f"`tidemill resume {run_id}` goes on with it")
+        if run.state is RunState.SUCCEEDED and not also:
+            raise StateError(
+                f"run {run_id} succeeded, so there is nothing to try again",
+                remedy=f"`tidemill retry {run_id} --also TASK` runs a task and what follows it once more",
+            )
         wiring = wiring_of(connection, run, code)
         rows = task_runs.load(connection, run_id)
         old, tried = run.state, attempts.of_run(connection, run.id)

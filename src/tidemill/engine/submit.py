@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tidemill.core.crash import point
-from tidemill.core.errors import InputError, did_you_mean
+from tidemill.core.errors import InputError, StateError, did_you_mean
 from tidemill.core.graph import Pipeline
 from tidemill.core.graph_json import pipeline_digest, pipeline_text
 from tidemill.core.history import DEFAULT_TEAM, EventRecord, RunRecord
@@ -76,6 +76,12 @@ def submit(database: Database, wanted: Submission, now: datetime) -> RunRecord:
             payload = {"pipeline": record.pipeline, "actor": record.actor}
             events.append(connection, wanted.team, [EventRecord(record.id, 1, now, "run.submitted", payload=payload)])
     _submitted()
+    if stored.id != record.id and (stored.definition, stored.params) != (record.definition, record.params):
+        raise StateError(
+            f"the request key {wanted.request_key!r} was used for run {stored.id} of {stored.pipeline}, with another "
+            "definition or other parameters",
+            remedy="use another key for another request",
+        )
     return stored
 
 

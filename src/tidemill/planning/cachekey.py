@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from tidemill.core.bindings import Apply, Binding, Const, DictOf, ListOf, Template
 from tidemill.core.graph import Call, Node, Pipeline
 from tidemill.core.records import Artifact
+from tidemill.core.types import Type
 from tidemill.core.values import ArtifactRef, Json, Value, encode
+
+FILE = "file"
+"""The key of a part that names a file or folder outside; what observes it adds its `content`."""
 
 
 class NotCacheable(ValueError):
@@ -31,13 +35,29 @@ def key_parts(
         "function": str(node.body.function),
         "code": code,
         "inputs": {
-            name: _identity(binding, artifact, pipeline)
+            name: _file(binding, node.body.takes.get(name)) or _identity(binding, artifact, pipeline)
             for name, binding in sorted(inputs.items())
             if name not in node.cache.ignore
         },
         "declared": {name: _content(value, artifact) for name, value in sorted(declared.items())},
         "outputs": {name: [str(spec.type), spec.codec] for name, spec in node.body.outputs.items()},
     }
+
+
+def names_files(parts: Mapping[str, Json]) -> bool:
+    """Whether a key hangs on files whose content nobody has looked at yet."""
+    return any(isinstance(part, dict) and FILE in part for part in parts["inputs"].values())
+
+
+def _file(binding: Binding, wanted: Type | None) -> Json:
+    """For an input that is declared as a path: the file, whose content is observed when the key is looked up."""
+    if isinstance(binding, Const) and isinstance(binding.value, str) and wanted is not None and _is_path(wanted):
+        return {FILE: binding.value}
+    return None
+
+
+def _is_path(wanted: Type) -> bool:
+    return wanted.name == "path" or (wanted.name == "union" and any(map(_is_path, wanted.args)))
 
 
 def _identity(binding: Binding, artifact: Callable[[str], Artifact], pipeline: Pipeline) -> Json:

@@ -34,6 +34,8 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, 
 
 
 def _short(part: Any) -> str:
+    if isinstance(part, dict) and "file" in part:
+        return f"{part['file']} ({str(part.get('content')).rpartition(':')[2][:8]})"
     if isinstance(part, dict) and "content" in part:
         return str(part["content"]).rpartition(":")[2][:8]
     return f"{part!r:.40}"

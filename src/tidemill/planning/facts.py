@@ -33,7 +33,10 @@ class CacheHit:
 
 @dataclass(frozen=True, slots=True)
 class CacheMiss:
+    """`parts` is the key with what was observed outside, such as the content of files; None if nothing was."""
+
     reason: str = ""
+    parts: Mapping[str, Any] | None = None
 
 
 class Facts(Protocol):

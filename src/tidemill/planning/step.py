@@ -33,7 +33,7 @@ from tidemill.core.states import TaskState
 from tidemill.core.types import judge_value
 from tidemill.core.values import MISSING, ArtifactRef, Value, references
 from tidemill.core.wiring import Edge, Site
-from tidemill.planning.cachekey import NotCacheable, key_parts
+from tidemill.planning.cachekey import NotCacheable, key_parts, names_files
 from tidemill.planning.expand import NotMappable, count_of, length_of
 from tidemill.planning.facts import CacheHit, Facts, NotYet
 from tidemill.planning.resolve import Absence, Place, Unbound, reduce_inputs, text, value_of
@@ -322,18 +322,21 @@ def _execute(place: Place, facts: Facts, work: Work) -> Decision:
     )
     resources = {name: value_of(binding, place, facts) for name, binding in node.resources.items()}
     used = tuple(dict.fromkeys(ref.id for binding in inputs.values() for ref in reduced_references(binding)))
-    parts, miss = None, ""
+    parts: Mapping[str, Any] | None = None
+    miss = ""
     if node.cache is not None and isinstance(node.body, Call) and not node.body.acts:
         declared = {name: value_of(part, place, facts) for name, part in node.cache.parts.items()}
         try:
-            parts = key_parts(facts.wiring.pipeline, node, inputs, declared, facts.artifact)
+            parts = made = key_parts(facts.wiring.pipeline, node, inputs, declared, facts.artifact)
         except NotCacheable as reason:
             miss = str(reason)
         else:
-            answer = facts.cached(Key(place.site.path, place.instance), parts)
+            answer = facts.cached(Key(place.site.path, place.instance), made)
             if isinstance(answer, CacheHit):
                 return Reuse(answer.outputs, answer.source)
             miss = answer.reason
+            if answer.parts is not None or names_files(made):
+                parts = answer.parts
     return Execute(work, inputs, limits, resources, used, parts, miss)
 
 

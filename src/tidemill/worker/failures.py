@@ -61,7 +61,7 @@ def cause_of(
 def one_line(error: BaseException) -> str:
     """`ValueError: no rows`; an exception whose text cannot be made is named by its class alone."""
     try:
-        text = str(error).strip()
+        text = error.in_one_line if isinstance(error, TidemillError) else str(error).strip()
     except Exception:
         text = "(its message cannot be shown)"
     name = type(error).__qualname__

@@ -12,6 +12,7 @@ from tidemill.core.causes import CauseKind
 from tidemill.core.errors import TidemillError, did_you_mean
 from tidemill.core.graph import OutputSpec, Returns
 from tidemill.core.records import Artifact
+from tidemill.core.types import judge_value
 from tidemill.core.values import ArtifactRef, NotAValue, canonical, encode, normalize
 from tidemill.storage.artifacts.codecs.codec import type_name
 from tidemill.storage.artifacts.store import ArtifactStore
@@ -55,6 +56,9 @@ class Outputs:
         if not spec.codec and spec.type.name not in _ARTIFACT_KINDS and not isinstance(value, Path):
             plain = _small(value)
             if plain is not None:
+                wrong = judge_value(plain[0], spec.type)
+                if wrong:
+                    raise Fault(CauseKind.DATA, f"output {key!r} is not what its annotation says: {wrong}")
                 return plain[0], ()
         try:
             saved = save(value, self._store, self._scratch(), name=spec.codec or None)

@@ -159,6 +159,19 @@ class TestScreen:
         line = next(line for line in lines if line.startswith("\u2013 when_1"))
         assert line.endswith("skipped  its condition is false")
 
+    def test_a_question_stands_below_with_the_command_that_answers_it(self) -> None:
+        asks = moved("when_1/publish", TaskState.SUSPENDED, wake=Wake(approval="publish\x1b[2J?"))
+        lines = [line.rstrip() for line in screen_text(board(asks))]
+        assert lines[-2:] == ["publish asks: publish\\x1b[2J?", "  tidemill approve abc when_1/publish"]
+        answered = board(asks, moved("when_1/publish", TaskState.SUCCEEDED))
+        assert "asks" not in "".join(screen_text(answered))
+
+    def test_many_questions_are_counted(self) -> None:
+        asks = [moved("train", TaskState.SUSPENDED, f"{n}.0", wake=Wake(approval=f"{n}?")) for n in range(5)]
+        lines = [line.strip() for line in screen_text(board(*asks))]
+        assert [line for line in lines if "tidemill approve" in line][-1] == "tidemill approve abc 'train[2]'"
+        assert lines[-1] == "… and 2 more wait for approval"
+
     def test_it_fits_however_low_the_terminal_is(self) -> None:
         lines = screen_text(board(moved("load", TaskState.SUCCEEDED)), lines=8)
         assert len(lines) <= 8
@@ -192,7 +205,11 @@ class TestScreen:
         (moved("load", TaskState.RETRYING, cause=BAD), "load retrying: ValueError: singular\x1b[2J"),
         (
             moved("load", TaskState.SUSPENDED, wake=Wake(approval="publish?")),
-            "load waits for approval: publish?",
+            "load waits for approval: publish? (tidemill approve abc load)",
+        ),
+        (
+            moved("when_1/publish", TaskState.SUSPENDED, "2.0", wake=Wake(approval="publish?")),
+            "when_1/publish[2] waits for approval: publish? (tidemill approve abc 'when_1/publish[2]')",
         ),
         (
             moved("load", TaskState.SUSPENDED, wake=Wake(event="data", event_key="k")),

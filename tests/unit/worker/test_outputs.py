@@ -88,3 +88,23 @@ def test_metrics_are_numbers_by_name(outputs: Outputs, value: Any) -> None:
 def test_a_path_to_nothing_is_an_error(outputs: Outputs, tmp_path: Path) -> None:
     with pytest.raises(Fault, match=r"output 'model' \(pathlib.*does not exist"):
         outputs.keep("model", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "wrong"),
+    [
+        ("int", "seven", "'seven' is not int"),
+        ("int", None, "None is not int"),
+        ("float", 3, ""),
+        ("any", object, ""),
+    ],
+)
+def test_what_is_returned_is_what_the_annotation_says(
+    outputs: Outputs, annotation: str, value: Any, wrong: str
+) -> None:
+    spec = OutputSpec(Type(annotation))
+    if not wrong:
+        outputs.keep("result", value, spec)
+        return
+    with pytest.raises(Fault, match=f"output 'result' is not what its annotation says: {wrong}"):
+        outputs.keep("result", value, spec)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tidemill.actions.wording import question_of
 from tidemill.core.causes import Cause
 from tidemill.core.graph import Pipeline
 from tidemill.core.history import RunRecord, TaskKind, TaskRecord
@@ -34,7 +35,10 @@ class Out:
 
 @dataclass(slots=True)
 class Spot:
-    """One node. `states` are those of its instances, `maps` the sizes of its maps; `cause` is the newest one."""
+    """One node. `states` are those of its instances, `maps` the sizes of its maps, `asks` those that wait for approval.
+
+    `cause` is the newest one.
+    """
 
     site: Site
     depth: int
@@ -42,6 +46,7 @@ class Spot:
     counts: Counter[TaskState] = field(default_factory=Counter)
     maps: dict[Place, int] = field(default_factory=dict)
     out: dict[Place, Out] = field(default_factory=dict)
+    asks: dict[Place, TaskRecord] = field(default_factory=dict)
     cause: Cause | None = None
     reused: int = 0
     started_at: datetime | None = None
@@ -91,6 +96,7 @@ class Board:
                         self._moved(record)
                     case AttemptStarted(record=attempt, key=key) if key.path in self._spots:
                         out = Out(attempt.id, attempt.number, attempt.started_at)
+                        self._spots[key.path].asks.pop(_place(key.instance), None)
                         self._spots[key.path].out[_place(key.instance)] = out
                     case AttemptSettled(record=attempt) if attempt.path in self._spots:
                         self._spots[attempt.path].out.pop(_place(instance_from(attempt.instance)), None)
@@ -115,6 +121,11 @@ class Board:
         with self._lock:
             return [self._row(spot) for spot in self._spots.values() if self._shown(spot)]
 
+    def asking(self) -> list[TaskRecord]:
+        """The task runs that wait for approval, in the order of the definition."""
+        with self._lock:
+            return [record for spot in self._spots.values() for record in spot.asks.values()]
+
     def _moved(self, record: TaskRecord) -> None:
         spot = self._spots.get(record.path)
         if spot is None:
@@ -134,6 +145,10 @@ class Board:
             spot.counts[old] -= 1
         spot.states[place] = record.state
         spot.counts[record.state] += 1
+        if question_of(record):
+            spot.asks[place] = record
+        else:
+            spot.asks.pop(place, None)
         if record.cause is not None and record.state is not TaskState.SUCCEEDED:
             spot.cause = record.cause
         if record.reused_from and record.state is TaskState.SUCCEEDED:

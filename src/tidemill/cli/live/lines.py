@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from tidemill.actions.wording import approve_command
 from tidemill.cli import looks
 from tidemill.cli.output import Out
 from tidemill.core.history import RunRecord, TaskKind, TaskRecord
@@ -72,9 +73,9 @@ def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
                 reason = f": {cause.message}" if cause is not None and new is not RunState.RUNNING else ""
                 yield _stamped(at, f"run {run.id} {looks.word(new)}{reason}")
             case TaskMoved(record=record, at=at) if record.path:
-                said = _task(record)
+                said = told_of(record)
                 if said:
-                    yield _stamped(at, f"{_name(record)} {said}")
+                    yield _stamped(at, said)
             case AttemptStarted(record=attempt, key=key):
                 again = f" (try {attempt.number})" if attempt.number > 1 else ""
                 yield _stamped(attempt.started_at, f"{key} running{again}")
@@ -84,6 +85,12 @@ def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
                 yield _stamped(at, f"note: {payload.get('text', '')}")
             case _:
                 pass
+
+
+def told_of(record: TaskRecord) -> str:
+    """The task run and how it stands; "" where that is not worth a line."""
+    said = _task(record)
+    return f"{_name(record)} {said}" if said else ""
 
 
 def _task(record: TaskRecord) -> str:
@@ -114,7 +121,7 @@ def _for_what(record: TaskRecord) -> str:
     if wake is None:
         return ""
     if wake.approval:
-        return f" for approval: {wake.approval}"
+        return f" for approval: {wake.approval} ({approve_command(record)})"
     if wake.event:
         return f" for the event {wake.event}" + (f" with key {wake.event_key}" if wake.event_key else "")
     return f" until {_clock(record.due_at)}" if record.due_at is not None else ""

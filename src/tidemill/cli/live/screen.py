@@ -5,7 +5,7 @@ When there are more nodes than lines, what runs and what failed is shown before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from tidemill.actions.wording import approve_command, question_of
 from tidemill.cli import looks
 from tidemill.cli.live.board import Board, Row
 from tidemill.cli.output import Out
@@ -35,6 +36,9 @@ _URGENT = {
     TaskState.PENDING: 5,
     TaskState.SKIPPED: 6,
 }
+
+ASKED = 3
+"""Questions that are shown with the command that answers them."""
 
 Tail = Callable[[str], str]
 """The last line that an attempt printed, or ""."""
@@ -74,7 +78,8 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         rows = self._board.rows()
-        room = max((options.height or console.height) - 4, 5)
+        asking = [] if self._over else self._board.asking()
+        room = max((options.height or console.height) - 4 - 2 * min(len(asking), ASKED), 5)
         shown = fitting(rows, room)
         width = options.max_width
         names = min(max((2 * row.depth + len(row.name) for row in shown), default=0), width // 3)
@@ -83,9 +88,19 @@ class Screen:
             yield self._line(row, names, width)
         if len(shown) < len(rows):
             yield Text(self._out.safe(f"  … {_rest(rows, shown)}"), style="dim")
+        yield from self._questions(asking, width)
         note = "" if self._over else self._board.paused or self._note
         if note:
             yield Text(self._out.safe(looks.cut(note, width)), style="yellow")
+
+    def _questions(self, asking: Sequence[TaskRecord], width: int) -> Iterator[Text]:
+        for record in asking[:ASKED]:
+            question = f"{record.path.rpartition('/')[2]} asks: {question_of(record)}"
+            yield Text(self._out.safe(looks.cut(question, width)), style=looks.style(TaskState.SUSPENDED))
+            # Whole, whatever its length: it is there to be copied.
+            yield Text(self._out.safe(f"  {approve_command(record)}"), style="bold")
+        if len(asking) > ASKED:
+            yield Text(self._out.safe(f"  … and {len(asking) - ASKED} more wait for approval"), style="dim")
 
     def _head(self, rows: Sequence[Row]) -> Text:
         run = self._board.run

@@ -73,7 +73,7 @@ def _failure(out: Out, app: App, view: RunView) -> None:
     for line in cause.traceback.rstrip().splitlines():
         out.say("  ", (line, "dim"))
     if task.attempts:
-        kept = deque(read_log(app, Log(view.run, task.key, task.attempts[-1])), maxlen=LOG_LINES)
+        kept = deque(read_log(app, Log(view.run, task.key, task.attempts[-1], len(task.attempts))), maxlen=LOG_LINES)
         shown = [looks.last_shown(record.text) for record in kept]
         # What the worker wrote of the failure itself is the traceback once more.
         shown = [line for line in shown if line.strip()]
