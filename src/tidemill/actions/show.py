@@ -41,7 +41,13 @@ class TaskView:
 
     @property
     def seconds(self) -> float | None:
-        """From its start to its end, waiting for the next attempt included."""
+        """What its attempts took together; for a map, a scope or a wait, from its start to its end.
+
+        The start of a worker, and what was waited between attempts, is no time of the task.
+        """
+        worked = [attempt.usage.wall_s for attempt in self.attempts if attempt.state.final]
+        if worked and len(worked) == len(self.attempts) and sum(worked) > 0:
+            return sum(worked)
         record = self.record
         if record is None or record.started_at is None or record.ended_at is None:
             return None

@@ -34,7 +34,7 @@ churn  run abc123def456  ✗ failed  in 1m 15s
 
 TASK                  STATE              TRIES  TOOK   CPU  MEMORY  CAUSE
 load                  ✓ succeeded            1  2.5s  1.2s  120 MB
-train[0]              ✓ succeeded            1  7.0s  1.5s  120 MB
+train[0]              ✓ succeeded            1  3.0s  1.5s  120 MB
 train[1]              ✗ failed               2  8.0s  3.5s  120 MB  ValueError:…
 train[2]              ✓ succeeded            1  9.0s  1.5s  120 MB
 a_task_with_a_name_…  ✗ upstream failed                             something b…
