@@ -35,8 +35,8 @@ churn  run abc123def456  ✗ failed  in 1m 15s
 TASK                  STATE              TRIES  TOOK   CPU  MEMORY  CAUSE
 load                  ✓ succeeded            1  2.5s  1.2s  120 MB
 train[0]              ✓ succeeded            1  3.0s  1.5s  120 MB
-train[1]              ✗ failed               2  8.0s  3.5s  120 MB  ValueError:…
-train[2]              ✓ succeeded            1  9.0s  1.5s  120 MB
+train[1]              ✗ failed               2  7.0s  3.5s  120 MB  ValueError:…
+train[2]              ✓ succeeded            1  3.0s  1.5s  120 MB
 a_task_with_a_name_…  ✗ upstream failed                             something b…
 when_1                ✗ upstream failed                             something b…
 
@@ -51,11 +51,11 @@ when_1                ✗ upstream failed                             something 
 WIDE = f"""
 load            ✓ succeeded            1     2.5s     1.2s  120 MB
 {looks.TIMES}1000 train     ✗ failed            1001  16m 46s  25m 02s  120 MB  999 succeed…
-  train[1]      ✗ failed               2     8.0s     3.5s  120 MB  ValueError:…
+  train[1]      ✗ failed               2     7.0s     3.5s  120 MB  ValueError:…
 """
 
 TASK = """\
-train[1]  run abc123def456  ✗ failed  8.0s
+train[1]  run abc123def456  ✗ failed  7.0s
   defined at    recorded.py:LINE
   cause         ValueError: the matrix is singular and cannot be inverted  (user code)
     Traceback (most recent call last):
