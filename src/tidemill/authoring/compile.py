@@ -24,6 +24,7 @@ from tidemill.core.graph_json import pipeline_to_json
 from tidemill.core.plain import to_plain
 from tidemill.core.problems import Problem, ProblemsFound
 from tidemill.core.values import Json, NotAValue, compact
+from tidemill.worker.from_source import FromSource, import_from_source
 
 Definition = PipelineDefinition[..., Any]
 
@@ -66,7 +67,8 @@ def load_file(file: Path) -> ModuleType:
         )
     if sys.path[:1] != [str(full.parent)]:
         sys.path.insert(0, str(full.parent))
-    spec = importlib.util.spec_from_file_location(stem, full)
+    import_from_source(full.parent)
+    spec = importlib.util.spec_from_file_location(stem, full, loader=FromSource(stem, str(full)))
     assert spec is not None and spec.loader is not None  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     sys.modules[stem] = module

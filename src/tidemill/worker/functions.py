@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from tidemill.core.bindings import FunctionRef
 from tidemill.core.errors import ExecutionError, did_you_mean
+from tidemill.worker.from_source import FromSource, import_from_source
 
 _by_file: dict[str, ModuleType] = {}
 
@@ -66,13 +67,15 @@ def _load_file(name: str, file: str) -> ModuleType:
     root = _root(name, path)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
+    import_from_source(root)
     if "." in name:
         # A module of a package can only be imported as such.
         return importlib.import_module(name)
     if there is not None:
         # Another module bears this name (a user's random.py, say): taking it away would break whoever imports that.
         name = f"{name}_{blake2b(str(path).encode(), digest_size=4).hexdigest()}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = FromSource(name, str(path)) if path.suffix == ".py" else None
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None or spec.loader is None:
         raise FunctionGone(f"{path.name} is not a Python file", place=str(path), remedy="its name must end in .py")
     module = importlib.util.module_from_spec(spec)
