@@ -128,6 +128,12 @@ def _run(app: App, place: Place, order: Order, watcher: _Watcher) -> None:
     with app.database.read() as connection:
         found = runs.listing(connection, app.settings.team, limit=2)
     assert len(found) <= 1
+    if found and found[0].state.final:
+        # The engine was killed after its last commit: there is nothing to go on with, and its remains are to be buried.
+        owner = app.owner()
+        app.engine(app.executor("inline"), owner).close()
+        owner.close()
+        return
     if found and not order.again:
         resume_run(app, found[0].id, watcher)
         return
