@@ -150,8 +150,17 @@ def test_what_stands_for_a_plain_value_becomes_one(there_and_back: Travel) -> No
 
 @pytest.mark.parametrize(
     "value",
-    [{1: "a"}, {"s": {1, 2}}, 10**5000, [np.timedelta64(5, "ns")], [1j], [b"x"], [pd.Timestamp(1)]],
-    ids=range(7),
+    [
+        {1: "a"},
+        {"s": {1, 2}},
+        10**4000,
+        ["é\n\ud800"],
+        [np.timedelta64(5, "ns")],
+        [1j],
+        [b"x"],
+        [pd.Timestamp(1)],
+    ],
+    ids=range(8),
 )
 def test_what_json_would_change_is_pickled(there_and_back: Travel, value: object) -> None:
     saved, again = there_and_back(value, unsafe=True)

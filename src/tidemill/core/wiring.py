@@ -5,7 +5,7 @@ Built once for a definition, independent of any run; planning, the engine and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from tidemill.core.bindings import Absent, Binding, Collect, FirstOf, Output, Status, children, walk
@@ -323,8 +323,3 @@ def _merged(one: Edge, other: Edge) -> Edge:
 
 def _nested(one: str, other: str) -> bool:
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
-
-
-def plain_edges(wiring: Wiring) -> Mapping[str, set[str]]:
-    """Upstream paths of every node: what is drawn, and what must have no cycle."""
-    return {path: {edge.up for edge in site.ups} for path, site in wiring.sites.items()}
