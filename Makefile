@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNI
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench docs serve lock clean
+.PHONY: help install demo test soak check bench docs serve lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -22,14 +22,17 @@ demo: install ## train, judge and store a real model on real data
 test: install ## run the tests
 	@$(BIN)/python -m pytest
 
+soak: install ## kill and stop processes of runs at random (SECONDS=600 KILLS=300 SEED=...)
+	@$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),600) --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
+
 check: install ## lint, format, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: install ## measure speed
-	@echo "There is nothing to measure yet: bench/ is empty."
+bench: install ## measure speed against the machine's own limit
+	@$(BIN)/python -m bench $(ROWS)
 
 docs: install ## build the documentation
 	@echo "There is nothing to build yet: the documentation is read as it lies in docs/."
@@ -44,7 +47,7 @@ lock: .venv/.uv ## pin the requirements again (UPGRADE=--upgrade takes the newes
 
 clean: ## remove .venv and everything that was built
 	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidemill needs Python 3.11 or newer: make PYTHON=python3.12 install")'

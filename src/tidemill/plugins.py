@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import InputError, NotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 OURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -62,3 +64,10 @@ def load(kind: str, name: str) -> Any:
         ) from error
     except AttributeError:
         raise PluginUnusable(f"{name!r} names {target}, and {module} has no {attribute}") from None
+
+
+def entry_points(*, group: str) -> EntryPoints:
+    """The adapters of all other packages of a kind. What finds them is loaded for who asks for one of theirs."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)

@@ -5,6 +5,7 @@ Knows names, defaults and places; opens nothing but the settings file.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -30,8 +31,11 @@ class Settings:
     database_url: `sqlite:///PATH` or `postgresql://USER@HOST/NAME` (default: tidemill.db in the home).
     executor: where tasks run: `processes` or `inline`.
     slots: how many tasks run at once; 0 = one for each processor.
+    max_processes: how many processes a task may have at once if its resources do not say; 0 = any number.
     sweep_seconds: how late the loss of a wake-up is noticed at most.
     grace_seconds: how long a stopped task may clean up before it is killed.
+    lease_seconds: how long an engine of another machine may give no sign of life before its runs are taken from it.
+    database_patience_seconds: how long an engine waits for a database that is away before it gives up; 0 = for ever.
     team: whose runs these are.
     task_environment: which environment variables tasks see besides those that every program needs: names and patterns,
         separated by commas (default `*`: yours, as in a shell). Tidemill's own are never among them.
@@ -41,8 +45,11 @@ class Settings:
     database_url: str = ""
     executor: str = "processes"
     slots: int = 0
+    max_processes: int = 1000
     sweep_seconds: float = 3.0
     grace_seconds: float = 5.0
+    lease_seconds: float = 15.0
+    database_patience_seconds: float = 0.0
     team: str = "default"
     task_environment: str = "*"
 
@@ -117,19 +124,30 @@ def _from_file(file: Path) -> dict[str, Any]:
     return given
 
 
-_ARTICLE = {int: "a whole number from 0", float: "a number from 0", str: "a text"}
+_KINDS = {
+    "slots": int,
+    "max_processes": int,
+    "sweep_seconds": float,
+    "grace_seconds": float,
+    "lease_seconds": float,
+    "database_patience_seconds": float,
+}
+# A shorter lease would be lost by an engine that only waits for its processor.
+_LEAST = {"lease_seconds": 1.0}
+_ARTICLE = {int: "a whole number from {}", float: "a number from {}", str: "a text"}
 
 
 def _typed(name: str, value: Any, place: str) -> Any:
-    kind = {"slots": int, "sweep_seconds": float, "grace_seconds": float}.get(name, str)
+    kind, least = _KINDS.get(name, str), _LEAST.get(name, 0)
     try:
         if isinstance(value, bool):
             raise ValueError
         number = kind(value)
-        if isinstance(number, int | float) and number < 0:
+        if isinstance(number, int | float) and not least <= number < math.inf:
             raise ValueError
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
+        wanted = _ARTICLE[kind].format(f"{least:g}")
         raise InputError(
-            f"setting {name!r} must be {_ARTICLE[kind]}, not {value!r}", place=place, remedy="see `tidemill doctor`"
+            f"setting {name!r} must be {wanted}, not {value!r}", place=place, remedy="see `tidemill doctor`"
         ) from None
     return number

@@ -17,7 +17,7 @@ from tidemill.core.errors import StorageError
 from tidemill.core.graph import Pipeline
 from tidemill.core.history import CommandKind, RunRecord
 from tidemill.core.instances import Key, instance_from
-from tidemill.core.ports import Wakeup
+from tidemill.core.ports import Adoption, Wakeup
 from tidemill.core.records import Gone, Message, Pushed, Reply, Request, Ticket, Verb
 from tidemill.engine.loop import Engine, Tempo
 from tidemill.engine.moves import Move
@@ -34,6 +34,7 @@ class ManualExecutor:
     """Starts nothing: remembers what it was asked."""
 
     name = "manual"
+    ahead = False
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -47,12 +48,13 @@ class ManualExecutor:
     def open(self, inbox: Callable[[Message], None]) -> None:
         self.inbox = inbox
 
-    def start(self, ticket: Ticket) -> None:
-        self.out[ticket.attempt] = ticket
-        self.started.append(str(Key(ticket.path, instance_from(ticket.instance))))
+    def start(self, *tickets: Ticket) -> None:
+        for ticket in tickets:
+            self.out[ticket.attempt] = ticket
+            self.started.append(str(Key(ticket.path, instance_from(ticket.instance))))
 
-    def adopt(self, attempt: str) -> bool:
-        return self.adopts
+    def adopt(self, attempt: str) -> Adoption:
+        return Adoption.RUNNING if self.adopts else Adoption.GONE
 
     def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:
         self.stopped.append((attempt, cause))
@@ -75,9 +77,10 @@ class Bench:
         clock: VirtualClock | None = None,
         wakeup: Wakeup | None = None,
         actions: Mapping[str, Action] = ACTIONS,
+        lease_s: float = 15.0,
     ) -> None:
         self.clock = clock or LeapingClock()
-        self.app = App(Settings(home, database_url=url, executor="inline"), self.clock)
+        self.app = App(Settings(home, database_url=url, executor="inline", lease_seconds=lease_s), self.clock)
         self.executor = ManualExecutor(slots)
         self.owner = self.app.owner()
         self.told: list[Move] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,3 +138,11 @@ def wait_until_dead(pids: Iterable[int]) -> None:
             assert select.select([descriptor], [], [], PATIENCE)[0], f"process {pid} is still there"
         finally:
             os.close(descriptor)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """For what nothing tells of: looked at ever again, for as long as patience lasts."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.01)

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tidemill.core import crash
-from tidemill.storage.artifacts.content import Content, digest_of
+from tidemill.storage.artifacts.content import Content
+from tidemill.storage.artifacts.digests import digest_of
 from tidemill.storage.artifacts.errors import (
     ArtifactDamaged,
     ArtifactError,

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.metadata_records import NOW, TEAM, later, run
+from tests.contract.metadata_records import NOW, TEAM, attempt, later, run
 from tidemill.core.errors import InputError
 from tidemill.core.records import Artifact
+from tidemill.core.states import AttemptState
 from tidemill.core.values import ArtifactRef
-from tidemill.storage.metadata import artifacts, cache, pushes, runs
+from tidemill.storage.metadata import artifacts, attempts, cache, pushes, runs
 from tidemill.storage.metadata.database import Database
 from tidemill.storage.metadata.errors import DatabaseConflict
 
@@ -72,8 +73,11 @@ def test_the_last_push_of_a_key_counts(database: Database) -> None:
         pushes.put(connection, TEAM, "a1", "loss", 0.5)
         pushes.put(connection, TEAM, "a1", "model", [ArtifactRef("a1.1"), None])
         pushes.put(connection, TEAM, "a2", "loss", 2.0)
-        assert pushes.of(connection, "a1") == {"loss": 0.5, "model": [ArtifactRef("a1.1"), None]}
-        assert pushes.of(connection, "a3") == {}
+        attempts.begin(connection, TEAM, [attempt("a1"), attempt("a2", run="r2"), attempt("a3")])
+        assert pushes.of_open(connection, "r1") == {"a1": {"loss": 0.5, "model": [ArtifactRef("a1.1"), None]}}
+        assert pushes.of_open(connection, "r2") == {"a2": {"loss": 2.0}}
+        attempts.settle(connection, [attempt("a1", state=AttemptState.FAILED)])
+        assert pushes.of_open(connection, "r1") == {}
         with pytest.raises(InputError, match="key"):
             pushes.put(connection, TEAM, "a1", "\ud800", 1)
 
@@ -115,3 +119,16 @@ def test_a_miss_is_explained_by_the_newest_entry_of_the_node(database: Database)
         remaining = cache.latest_for(connection, TEAM, "churn", "train")
         assert remaining is not None
         assert remaining.key == "k1"
+
+
+def test_what_a_task_run_left_is_forgotten_whatever_its_keys(database: Database) -> None:
+    maker = artifacts.TaskKey("r1", "train", "0.0", 0)
+    with database.write() as connection:
+        runs.insert(connection, run())
+        for number, place in enumerate([("r1", "train", "0.0"), ("r1", "train", "0.0"), ("r1", "train", "1.0")]):
+            cache.put(connection, TEAM, f"k{number}", {}, *place, {"result": number}, NOW)
+        cache.put(connection, "other", "k0", {}, "r1", "train", "0.0", {}, NOW)
+        assert cache.forget_made_by(connection, TEAM, []) == 0
+        assert cache.forget_made_by(connection, TEAM, [maker, maker._replace(generation=1), maker]) == 2
+        assert [cache.get(connection, TEAM, f"k{number}", NOW) is None for number in range(3)] == [True, True, False]
+        assert cache.get(connection, "other", "k0", NOW) is not None

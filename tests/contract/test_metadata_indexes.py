@@ -11,7 +11,18 @@ from sqlalchemy import Connection, event
 
 from tests.contract.metadata_records import NOW, TEAM, attempt, run, task
 from tidemill.core.states import AttemptState
-from tidemill.storage.metadata import artifacts, attempts, cache, commands, events, limits, runs, task_runs
+from tidemill.storage.metadata import (
+    artifacts,
+    attempts,
+    cache,
+    commands,
+    events,
+    leaves,
+    limits,
+    pushes,
+    runs,
+    task_runs,
+)
 from tidemill.storage.metadata.database import Database
 
 QUERIES: dict[str, Callable[[Connection], object]] = {
@@ -26,11 +37,14 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "previous": lambda c: runs.previous(c, TEAM, "churn", run()),
     "save": lambda c: task_runs.save(c, TEAM, [task()]),
     "load": lambda c: task_runs.load(c, "r1"),
+    "leaves": lambda c: leaves.load(c, "r1"),
     "counts": lambda c: task_runs.counts(c, "r1"),
     "state_of": lambda c: task_runs.state_of(c, "r1", ["a", "b"]),
     "history": lambda c: task_runs.history(c, "r1", "a", ""),
     "settle": lambda c: attempts.settle(c, [attempt(f"x{n}", state=AttemptState.FAILED) for n in range(2)]),
     "open": lambda c: attempts.open_of(c, "r1"),
+    "last attempt": lambda c: attempts.last_number(c, "r1"),
+    "pushes of what is out": lambda c: pushes.of_open(c, "r1"),
     "attempts of a task": lambda c: attempts.of_task(c, "r1", "a", ""),
     "pending": lambda c: commands.pending(c, ["r1", "r2"]),
     "runs with commands": commands.runs_with_pending,

@@ -84,6 +84,8 @@ def test_the_first_answer_of_an_effect_counts(database: Database) -> None:
         assert effects.answer(connection, *key, 1) == Effect("register", None)
         assert effects.answer(connection, *key, 3) is None
         assert effects.answer(connection, "r1", "train", "0.0", 2, 1) is None
+        assert effects.had_by(connection, "r1") == {("train", "0.0", 1)}
+        assert effects.had_by(connection, "r2") == set()
 
 
 # --- variables --------------------------------------------------------------------------------------------------------

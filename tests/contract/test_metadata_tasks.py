@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from sqlalchemy import text
 
 from tests.contract.metadata_records import NOW, TEAM, attempt, later, run, task
 from tidemill.core.causes import Cause, CauseKind
@@ -11,9 +15,9 @@ from tidemill.core.history import TaskKind
 from tidemill.core.records import Steer, Usage, Wake
 from tidemill.core.states import AttemptState, TaskState
 from tidemill.core.values import ArtifactRef
-from tidemill.storage.metadata import attempts, runs, task_runs
+from tidemill.storage.metadata import attempts, leaves, runs, task_runs
 from tidemill.storage.metadata.database import Database
-from tidemill.storage.metadata.errors import DatabaseConflict
+from tidemill.storage.metadata.errors import DatabaseConflict, RowDamaged
 
 FULL = task(
     "folds/fit",
@@ -81,6 +85,8 @@ def test_the_newest_generation_counts_and_the_older_ones_stay(database: Database
         assert task_runs.save(connection, TEAM, rows) == 0
         assert task_runs.load(connection, "r1") == rows[2:5]
         assert task_runs.history(connection, "r1", "a", "") == rows[:3]
+        assert task_runs.superseded(connection, "r1") == rows[:2]
+        assert task_runs.superseded(connection, "r2") == []
         assert task_runs.counts(connection, "r1") == {TaskState.RUNNING: 1, TaskState.SUCCEEDED: 2}
         assert task_runs.counts(connection, "r3") == {}
         assert task_runs.state_of(connection, "r1", ["a", "b", "nowhere"]) == {
@@ -101,6 +107,97 @@ def test_thousands_are_written_and_asked_for_at_once(database: Database) -> None
         assert len(task_runs.load(connection, "r1")) == 3000
         assert task_runs.counts(connection, "r1") == {TaskState.SUCCEEDED: 1000, TaskState.RUNNING: 2000}
         assert len(task_runs.state_of(connection, "r1", [row.path for row in rows])) == 3000
+
+
+# --- those that are over and out of the ordinary in nothing ---
+
+LEAF = task(
+    "fit",
+    "0.0",
+    state=TaskState.SUCCEEDED,
+    outputs={"result": [1, 1.0, ArtifactRef("a1.1", ("x", 0))], "odd": ArtifactRef('a"1\\.2')},
+    cause=Cause(CauseKind.DATA, "no such column", by="load"),
+    attempts=5,
+    failures=2,
+    losses=1,
+    started_at=later(3),
+    ended_at=later(4),
+)
+ORDINARY = [
+    LEAF,
+    task("fit", "1.0", state=TaskState.FAILED, outputs={"text": '"$artifact":["none"]'}),
+    task("fit", "10.0", state=TaskState.UPSTREAM_FAILED),
+    task("fit", "2.0", state=TaskState.SKIPPED),
+    task("load", state=TaskState.CANCELLED),
+]
+DIFFERENT: list[dict[str, Any]] = [
+    {"kind": TaskKind.MAP},
+    {"inputs": {"x": 1}},
+    {"count": 0},
+    {"sizes": (3,)},
+    {"round": 1},
+    {"steer": Steer()},
+    {"wake": Wake()},
+    {"due_at": NOW},
+    {"deadline_at": NOW},
+    {"reused_from": "r0"},
+    {"generation": 1},
+    {"state": TaskState.RUNNING},
+    {"state": TaskState.RETRYING},
+    {"state": TaskState.REMOVED},
+]
+
+
+def test_what_is_ordinary_is_read_when_it_is_asked_for(database: Database) -> None:
+    odd = [replace(LEAF, path="odd", instance=f"{at}.0", **fields) for at, fields in enumerate(DIFFERENT, 10)]
+    with database.write() as connection:
+        task_runs.save(connection, TEAM, [*odd, *ORDINARY, task("fit", "3.0", run="r2", state=TaskState.FAILED)])
+    with database.read() as connection:
+        others, ended = leaves.load(connection, "r1")
+        nothing = leaves.load(connection, "r3")
+    assert others == odd
+    assert ended.states() == {
+        "fit": {
+            "0.0": TaskState.SUCCEEDED,
+            "1.0": TaskState.FAILED,
+            "10.0": TaskState.UPSTREAM_FAILED,
+            "2.0": TaskState.SKIPPED,
+        },
+        "load": {"": TaskState.CANCELLED},
+    }
+    assert [ended.record(row.path, row.instance) for row in ORDINARY] == ORDINARY
+    assert ended.references() == {"a1.1", 'a"1\\.2'}
+    assert len(ended) == len(ORDINARY)
+    assert nothing[0] == []
+    assert not nothing[1]
+
+
+def test_what_has_a_newer_generation_is_ordinary_no_more(database: Database) -> None:
+    newer = task("fit", "1.0", generation=1, state=TaskState.PENDING)
+    with database.write() as connection:
+        task_runs.save(connection, TEAM, [*ORDINARY, newer])
+        others, ended = leaves.load(connection, "r1")
+    assert others == [newer]
+    assert "1.0" not in ended.states()["fit"]
+    with pytest.raises(KeyError):
+        ended.record("fit", "1.0")
+
+
+def test_where_a_row_is_damaged_is_told(database: Database) -> None:
+    running = task("load")
+    with database.write() as connection:
+        task_runs.save(connection, TEAM, [*ORDINARY, running])
+        attempts.begin(connection, TEAM, [attempt()])
+        connection.execute(text("UPDATE task_runs SET outputs = 'top-secret' WHERE path = 'fit'"))
+        _, ended = leaves.load(connection, "r1")
+        with pytest.raises(RowDamaged, match="10 characters in column outputs of table task_runs"):
+            ended.record("fit", "0.0")
+        assert ended.record("load", "") == ORDINARY[-1]
+        with pytest.raises(RowDamaged, match="column outputs of table task_runs"):
+            task_runs.load(connection, "r1")
+        connection.execute(text("UPDATE attempts SET started_at = 'yesterday'"))
+        with pytest.raises(RowDamaged, match="column started_at of table attempts"):
+            attempts.open_of(connection, "r1")
 
 
 # --- attempts ---------------------------------------------------------------------------------------------------------
@@ -129,6 +226,15 @@ def test_every_field_of_an_attempt_comes_back(database: Database) -> None:
         assert attempts.of_task(connection, "r1", "train", "1.0") == [ENDED]
         assert attempts.of_task(connection, "r1", "train", "1.0", 0) == []
         assert attempts.open_of(connection, "r1") == [attempt()]
+
+
+def test_the_last_attempt_is_the_one_with_the_largest_number(database: Database) -> None:
+    with database.write() as connection:
+        attempts.begin(connection, TEAM, [attempt(f"r1.{n}") for n in range(1, 13)])
+        attempts.begin(connection, TEAM, [attempt("r2.400", run="r2")])
+        attempts.settle(connection, [attempt("r1.12", state=AttemptState.LOST)])
+        assert attempts.last_number(connection, "r1") == 12
+        assert attempts.last_number(connection, "r3") == 0
 
 
 def test_an_attempt_begins_once(database: Database) -> None:

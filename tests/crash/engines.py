@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -12,8 +13,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import psutil
+from sqlalchemy import event
 
 from tests.contract.executor_owner import PATIENCE
 from tests.crash import passes
@@ -57,6 +60,7 @@ class Order:
     """What an engine process is to do. A helper process (its module) is killed at move number `helper_at`.
 
     `again` submits once more, with the same request key, instead of resuming. `busy_s`: patience with SQLite.
+    `params` are those of the run besides its ledger; `pragma` is said to SQLite before a write while a file is there.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +68,17 @@ class Order:
     helper: str = ""
     helper_at: int = 0
     busy_s: float = connecting.BUSY_S
+    params: Mapping[str, Any] = field(default_factory=dict)
+    pragma: Pragma | None = None
+
+
+@dataclass(frozen=True)
+class Pragma:
+    """`while_there`, as long as the file `flag` exists beside the home; `otherwise` when it does not."""
+
+    while_there: str
+    otherwise: str
+    flag: str = "trouble"
 
 
 class EngineProcess:
@@ -117,6 +132,8 @@ def _carry(place: Place, order: Order, told: Connection, output: Path) -> None:
         with App(place.settings) as app:
             if not list_pools(app):
                 set_pool(app, POOL, 1)
+            if order.pragma is not None:
+                _say_before_writes(app, order.pragma, place.folder / order.pragma.flag)
             _run(app, place, order, _Watcher(told, order))
     except BaseException:
         traceback.print_exc()
@@ -138,7 +155,21 @@ def _run(app: App, place: Place, order: Order, watcher: _Watcher) -> None:
         resume_run(app, found[0].id, watcher)
         return
     pipeline = pipeline_from_text(place.pipeline)
-    start_run(app, pipeline, {"ledger": str(place.folder / "ledger")}, watch=watcher, request_key=_REQUEST, seed=1)
+    given = {"ledger": str(place.folder / "ledger"), **order.params}
+    start_run(app, pipeline, given, watch=watcher, request_key=_REQUEST, seed=1)
+
+
+def _say_before_writes(app: App, pragma: Pragma, flag: Path) -> None:
+    """SQLite is told so itself, and its own error is what the engine gets."""
+
+    number = itertools.count()
+
+    def say(connection: Any, *_: Any) -> None:
+        # A new text each time: a pragma takes effect when it is prepared, and what was prepared once is kept.
+        wanted = pragma.while_there if flag.exists() else pragma.otherwise
+        connection.execute(f"PRAGMA {wanted} -- {next(number)}")
+
+    event.listen(app.database._engines.writing, "checkout", say)
 
 
 class _Watcher:

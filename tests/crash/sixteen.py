@@ -39,6 +39,7 @@ def _note(ledger: str, line: str) -> None:
 
 @task
 def numbers(ledger: str) -> list[int]:
+    print("so that there is somebody who writes logs")
     with noted(ledger):
         return [1, 2, 3]
 

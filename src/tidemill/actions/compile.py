@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
+from tidemill.actions.reading import Reading, reading
 from tidemill.core.check import check
 from tidemill.core.errors import DefinitionError, InputError
 from tidemill.core.graph import Pipeline
@@ -19,30 +17,27 @@ from tidemill.core.problems import Problem, ProblemsFound
 
 def compile_pipeline(target: str, checked: bool = True) -> Pipeline:
     """The pipeline of `FILE` or `FILE:NAME`. Raises InputError, or ProblemsFound with everything wrong with it."""
-    file, _, name = target.partition(":")
-    path = Path(file)
-    if not path.is_file():
+    with reading(target) as begun:
+        return pipeline_of(begun, checked)
+
+
+def pipeline_of(begun: Reading, checked: bool = True) -> Pipeline:
+    """What came of reading a file, once it has been read. Raises as `compile_pipeline` does."""
+    file = begun.target.partition(":")[0]
+    if begun.reader is None:
         raise InputError(f"there is no file {file!r}", remedy="give the path of a Python file with a @pipeline in it")
-    command = [sys.executable, "-P", "-m", "tidemill.authoring.compile", str(path) + (f":{name}" if name else "")]
-    # The child says what it found on a pipe of its own, so that nothing the user's code prints can be taken for it.
-    # In a process group of its own, Ctrl-C is heard here, which ends it, and not answered there with a traceback.
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=_environment(),
-        check=False,
-        process_group=0,
-    )
-    pipeline = _read(done.stdout, file, done.returncode)
+    pipeline = _read(*begun.reader.answer(), file)
     if checked:
         problems = check(pipeline)
         if problems:
             raise ProblemsFound(replace(problem, place=_near(problem.place)) for problem in problems)
+    if begun.early is not None and begun.early.entry[0] not in {name.partition(":")[0] for name in pipeline.functions}:
+        # Its tasks are functions of other files.
+        begun.early.end_unused()
     return pipeline
 
 
-def _read(output: bytes, file: str, code: int) -> Pipeline:
+def _read(output: bytes, code: int, file: str) -> Pipeline:
     lines = output.decode("utf-8", "replace").strip().splitlines()
     try:
         answer = json.loads(lines[-1]) if lines else None
@@ -66,8 +61,3 @@ def _near(place: str) -> str:
     """A place as seen from the current folder, where it lies below it."""
     here = os.getcwd() + os.sep
     return place.removeprefix(here)
-
-
-def _environment() -> dict[str, str]:
-    """The environment without our own settings: a definition must not read the server's secrets."""
-    return {name: value for name, value in os.environ.items() if name != "TIDEMILL_DATABASE_URL"}

@@ -20,6 +20,7 @@ from pathlib import Path
 from tidemill import plugins
 from tidemill.app import App
 from tidemill.core.errors import TidemillError
+from tidemill.core.states import RunState
 from tidemill.settings import FILE_NAME, Settings, find_project, load_settings
 from tidemill.storage.metadata import measuring, runs
 from tidemill.worker.kernel import cpu_count
@@ -169,6 +170,10 @@ def _orphans(app: App) -> Iterator[Finding]:
         yield Finding("runs", Level.FINE, f"{carried} under way, none without an engine")
     for run_id in orphaned:
         run = known[run_id]
+        if run.state is RunState.QUEUED and run_id not in dead:
+            text = f"run {run_id} of {run.pipeline} waits for an engine"
+            yield Finding("runs", Level.WARNING, text, f"tidemill engine, or tidemill resume {run_id}")
+            continue
         text = f"run {run_id} of {run.pipeline} is {run.state.value}, and its engine is gone"
         yield Finding("runs", Level.WARNING, text, f"tidemill resume {run_id}, or tidemill cancel {run_id}")
 

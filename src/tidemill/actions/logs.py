@@ -61,10 +61,10 @@ def read_log(app: App, log: Log) -> Iterator[Record]:
 
 
 def is_elsewhere(app: App, log: Log) -> bool:
-    """Whether the attempt ran and ended, and yet its log is not in this home: it is kept where it ran."""
+    """Whether the attempt ran and ended, and this home knows nothing of its run: its log is kept where it ran."""
     attempt = log.attempt
     ran = attempt.pid > 0 or attempt.usage.wall_s > 0
-    return ran and attempt.state.final and not log_path(app.settings.logs, log.run.id, attempt.id).is_file()
+    return ran and attempt.state.final and not log_path(app.settings.logs, log.run.id, attempt.id).parent.is_dir()
 
 
 def follow_log(app: App, log: Log) -> Iterator[tuple[Log, Record]]:

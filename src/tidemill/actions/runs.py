@@ -16,14 +16,14 @@ from tidemill.app import App
 from tidemill.core.errors import StateError, TidemillError
 from tidemill.core.graph import Pipeline, walk_nodes
 from tidemill.core.history import CommandKind, RunRecord
+from tidemill.core.ports import Executor
 from tidemill.engine.held import Held
 from tidemill.engine.loop import Engine, Watcher
+from tidemill.engine.ownership import Owner
 from tidemill.engine.recover import load, reopen, take, take_over, wiring_of
 from tidemill.engine.submit import Submission, submit
+from tidemill.executors.early import Early
 from tidemill.storage.metadata import commands, runs
-
-LEASE_SECONDS = 15.0
-"""An owner on another machine that has not renewed its lease for so long is taken to be dead."""
 
 
 @dataclass(slots=True)
@@ -59,22 +59,49 @@ def start_run(
     begun: Callable[[Running], None] | None = None,
     leap: Callable[[datetime], None] | None = None,
     debug: bool = False,
+    early: Early | None = None,
     **submission: Any,
 ) -> RunRecord:
-    """Submit a run and carry it to its end in this process. Further keywords are those of `Submission`."""
-    wanted = Submission(
+    """Submit a run and carry it to its end in this process. Further keywords are those of `Submission`.
+
+    `early` is a template that was begun for it; whoever began it ends it if it was not used.
+    """
+    wanted = _wanted(app, pipeline, params, executor, submission)
+    carrier = app.executor(executor, debug, early=early)  # one that is not there is told before anything is stored
+    with _owned(app) as owner:
+        run = submit(app.database, wanted, app.clock.now(), owner.id)
+        if run.state.final:  # the same request key was used before, and what it asked for has ended
+            return run
+        with _engine(app, carrier, owner, watch, leap) as engine:
+            return _carry(app, engine, _taken(app, run.id, owner), begun)
+
+
+def submit_run(
+    app: App,
+    pipeline: Pipeline,
+    params: Mapping[str, Any] | None = None,
+    *,
+    executor: str = "",
+    **submission: Any,
+) -> RunRecord:
+    """Store a run for whichever engine serves. Further keywords are those of `Submission`."""
+    app.executor(executor)  # one that is not there is told now, and not by an engine
+    run = submit(app.database, _wanted(app, pipeline, params, executor, submission), app.clock.now())
+    app.doorbell.ring()
+    return run
+
+
+def _wanted(
+    app: App, pipeline: Pipeline, params: Mapping[str, Any] | None, executor: str, more: dict[str, Any]
+) -> Submission:
+    return Submission(
         pipeline,
         params or {},
         team=app.settings.team,
-        actor=submission.pop("actor", "") or actor(),
+        actor=more.pop("actor", "") or actor(),
         executor=executor or app.settings.executor,
-        **submission,
+        **more,
     )
-    run = submit(app.database, wanted, app.clock.now())
-    if run.state.final:  # the same request key was used before, and what it asked for has ended
-        return run
-    with _engine(app, executor, watch, leap, debug) as (engine, take_run, _):
-        return _carry(app, engine, take_run(run.id), begun)
 
 
 def resume_run(
@@ -88,9 +115,9 @@ def resume_run(
     run = find_run(app, run_id)
     if run.state.final:
         raise StateError(f"run {run.id} is {run.state.value}", remedy=f"`tidemill retry {run.id}` reopens it")
-    with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
-        epoch = take_over(app.database, run.id, owner, LEASE_SECONDS, time.sleep)
-        held = load(app.database, run.id, epoch, app.clock.now(), _code_now(app, run))
+    with _owned(app) as owner, _engine(app, app.executor(run.executor), owner, watch, leap) as engine:
+        epoch = take_over(app.database, run.id, owner, app.settings.lease_seconds, time.sleep)
+        held = load(app.database, run.id, epoch, app.clock.now(), code_now(app, run))
         return _carry(app, engine, held, begun)
 
 
@@ -104,12 +131,12 @@ def retry_run(
 ) -> RunRecord:
     """Reopen a finished run: what failed (and the nodes `also`) runs again, what succeeded is kept."""
     run = find_run(app, run_id)
-    with _engine(app, run.executor, watch, leap, False) as (engine, _, owner):
-        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also, _code_now(app, run))
+    with _owned(app) as owner, _engine(app, app.executor(run.executor), owner, watch, leap) as engine:
+        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also, code_now(app, run))
         return _carry(app, engine, held, begun)
 
 
-def _code_now(app: App, run: RunRecord) -> Mapping[str, str] | None:
+def code_now(app: App, run: RunRecord) -> Mapping[str, str] | None:
     """Fingerprints of the functions of a run as their code is now; None if the run has nothing that is kept for reuse.
 
     The files may have changed since the run was defined, and it is today's code that a repeated task runs.
@@ -157,33 +184,31 @@ def find_run(app: App, run_id: str) -> RunRecord:
         return runs.find(connection, app.settings.team, run_id)
 
 
-TakeRun = Callable[[str], Held]
+@contextmanager
+def _owned(app: App) -> Iterator[Owner]:
+    owner = app.owner()
+    try:
+        yield owner
+    finally:
+        owner.close()
 
 
 @contextmanager
 def _engine(
-    app: App,
-    executor: str,
-    watch: Watcher | None,
-    leap: Callable[[datetime], None] | None,
-    debug: bool,
-) -> Iterator[tuple[Engine, TakeRun, Any]]:
-    owner = app.owner()
+    app: App, executor: Executor, owner: Owner, watch: Watcher | None, leap: Callable[[datetime], None] | None
+) -> Iterator[Engine]:
+    engine = app.engine(executor, owner, watch, leap)
     try:
-        engine = app.engine(app.executor(executor, debug), owner, watch, leap)
-
-        def take_run(run_id: str) -> Held:
-            epoch = take(app.database, run_id, owner)
-            if epoch is None:
-                raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
-            return load(app.database, run_id, epoch, app.clock.now())
-
-        try:
-            yield engine, take_run, owner
-        finally:
-            engine.close()
+        yield engine
     finally:
-        owner.close()
+        engine.close()
+
+
+def _taken(app: App, run_id: str, owner: Owner) -> Held:
+    epoch = take(app.database, run_id, owner)
+    if epoch is None:
+        raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
+    return load(app.database, run_id, epoch, app.clock.now())
 
 
 def _carry(app: App, engine: Engine, held: Held, begun: Callable[[Running], None] | None) -> RunRecord:

@@ -14,12 +14,14 @@ from types import TracebackType
 from tidemill import plugins
 from tidemill.app.effects import ACTIONS
 from tidemill.core.clock import Clock
-from tidemill.core.ports import Executor
+from tidemill.core.ports import Executor, Wakeup
 from tidemill.core.records import Artifact, Reply, Request
 from tidemill.engine.doorbell import Doorbell
-from tidemill.engine.loop import Engine, Tempo, Watcher
+from tidemill.engine.loop import Engine, Tempo, Troubled, Watcher
 from tidemill.engine.machine_clock import MachineClock
 from tidemill.engine.ownership import Owner
+from tidemill.engine.renewing import Renewal
+from tidemill.executors.early import Early
 from tidemill.settings import Settings
 from tidemill.storage.artifacts.errors import ArtifactError
 from tidemill.storage.artifacts.local import LocalStore
@@ -35,9 +37,9 @@ class App:
         _keep_out_of_git(settings.home)
         self.settings = settings
         self.clock = clock or MachineClock()
-        self.database = Database.open(settings.database)
+        self.database = Database.open(settings.database, settings.lease_seconds)
         self.artifacts = LocalStore(settings.artifacts)
-        self.doorbell = Doorbell(settings.engines)
+        self.doorbell = self._wakeup()
 
     def __enter__(self) -> App:
         return self
@@ -46,14 +48,18 @@ class App:
         self.close()
 
     def close(self) -> None:
+        self.doorbell.close()
         self.database.close()
 
     def owner(self) -> Owner:
         """A new identity for an engine of this process."""
         return Owner(self.settings.engines)
 
-    def executor(self, name: str = "", debug: bool = False) -> Executor:
-        """The executor of that name, or the one of the settings. Raises NotFound with the known names."""
+    def executor(self, name: str = "", debug: bool = False, slots: int = 0, early: Early | None = None) -> Executor:
+        """The executor of that name, or the one of the settings; `slots` in place of theirs. Raises NotFound.
+
+        `early` is a template for those that have any.
+        """
         name = name or self.settings.executor
         make = plugins.load("executors", name)
         scratch = self.settings.scratch
@@ -61,9 +67,18 @@ class App:
         if name == "inline":
             executor: Executor = make(self.settings.logs, answer=self._answer, debug=debug, scratch_root=scratch)
         else:
+            more: dict[str, Early] = {"early": early} if early is not None else {}
             environment = self.settings.for_tasks(os.environ)
-            slots = self.settings.slots or None
-            executor = make(self.settings.logs, slots=slots, environment=environment, scratch_root=scratch)
+            at_once = slots or self.settings.slots or None
+            most = self.settings.max_processes
+            executor = make(
+                self.settings.logs,
+                slots=at_once,
+                environment=environment,
+                scratch_root=scratch,
+                max_processes=most,
+                **more,
+            )
         return executor
 
     def engine(
@@ -72,8 +87,13 @@ class App:
         owner: Owner,
         watch: Watcher | None = None,
         leap: Callable[[datetime], None] | None = None,
+        troubled: Troubled | None = None,
+        rung: Callable[[], None] | None = None,
     ) -> Engine:
-        """An engine on this home's database and store, cleared of what killed ones left; close it when done."""
+        """An engine on this home's database and store, cleared of what killed ones left; close it when done.
+
+        `rung` is called, from any thread, whenever somebody else rings.
+        """
         owner.bury_the_dead()
         self.artifacts.bury_the_dead()
         self._engine = Engine(
@@ -84,10 +104,16 @@ class App:
             store=str(self.settings.artifacts),
             verify=self.verify,
             actions=ACTIONS,
-            wakeup=Doorbell(self.settings.engines, owner.id),
+            wakeup=Shared(self._wakeup(owner.id), rung),
             watch=watch,
-            tempo=Tempo(self.settings.sweep_seconds, self.settings.grace_seconds),
+            tempo=Tempo(
+                self.settings.sweep_seconds,
+                self.settings.grace_seconds,
+                patience=self.settings.database_patience_seconds,
+            ),
             leap=leap,
+            renewal=Renewal(self.database, owner.id, self.settings.lease_seconds),
+            troubled=troubled,
         )
         return self._engine
 
@@ -101,8 +127,34 @@ class App:
             return problem.in_one_line
         return ""
 
+    def _wakeup(self, name: str = "") -> Wakeup:
+        """Through the database where it carries hints, to whoever uses it; else between the processes of this home."""
+        return self.database.wakeup() or Doorbell(self.settings.engines, name)
+
     def _answer(self, request: Request) -> Reply:
         return self._engine.answer(request)
+
+
+class Shared:
+    """A wake-up that `also` somebody else hears."""
+
+    def __init__(self, wakeup: Wakeup, also: Callable[[], None] | None) -> None:
+        self._wakeup = wakeup
+        self._also = also
+
+    def ring(self) -> None:
+        self._wakeup.ring()
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        def both() -> None:
+            wake()
+            if self._also is not None:
+                self._also()
+
+        self._wakeup.listen(both)
+
+    def close(self) -> None:
+        self._wakeup.close()
 
 
 def content_of(artifact: Artifact) -> Content:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from tidemill.authoring.pipeline import PipelineDefinition
 from tidemill.authoring.place import show
@@ -25,6 +25,7 @@ from tidemill.core.plain import to_plain
 from tidemill.core.problems import Problem, ProblemsFound
 from tidemill.core.values import Json, NotAValue, compact
 from tidemill.worker.from_source import FromSource, import_from_source
+from tidemill.worker.leaving import come_to_an_end
 
 Definition = PipelineDefinition[..., Any]
 
@@ -151,26 +152,33 @@ def problems_of(error: TidemillError) -> tuple[Problem, ...]:
     return error.problems if isinstance(error, ProblemsFound) else (Problem.of(error),)
 
 
+def answer(target: str, write_to: int) -> NoReturn:
+    """Write what is found to a descriptor, and end this process: with exit code 0 after a graph, 2 after problems."""
+    path, name = split_target(target)
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            found: Json = {"ok": pipeline_to_json(compile_file(path, name))}
+        except TidemillError as error:
+            found = {"problems": [to_plain(problem) for problem in problems_of(error)]}
+        except (NotAValue, UnicodeError) as error:
+            remedy = "values and names, that of the folder too, must be text in UTF-8 and numbers of ordinary length"
+            found = {"problems": [to_plain(Problem("not-plain", ascii(path), ascii(str(error)), remedy))]}
+    # Before the answer: who has that need not wait for this process.
+    come_to_an_end()
+    with os.fdopen(write_to, "w", encoding="utf-8") as out:
+        out.write(compact(found) + "\n")
+    os._exit(0 if "ok" in found else 2)
+
+
 def main(argv: list[str]) -> int:
-    """Exit code 0 with a graph, 2 with problems."""
+    """Exit code 2 for wrong arguments; otherwise `answer` says how it ends."""
     if len(argv) != 1:
         sys.stderr.write("usage: python -m tidemill.authoring.compile FILE[:PIPELINE]\n")
         return 2
-    path, name = split_target(argv[0])
     # Native code and child processes write to the descriptor, whatever Python's sys.stdout is.
     answer_to = os.dup(1)
     os.dup2(2, 1)
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            answer: Json = {"ok": pipeline_to_json(compile_file(path, name))}
-        except TidemillError as error:
-            answer = {"problems": [to_plain(problem) for problem in problems_of(error)]}
-        except (NotAValue, UnicodeError) as error:
-            remedy = "values and names, that of the folder too, must be text in UTF-8 and numbers of ordinary length"
-            answer = {"problems": [to_plain(Problem("not-plain", ascii(path), ascii(str(error)), remedy))]}
-    with os.fdopen(answer_to, "w", encoding="utf-8") as out:
-        out.write(compact(answer) + "\n")
-    return 0 if "ok" in answer else 2
+    answer(argv[0], answer_to)
 
 
 def split_target(target: str) -> tuple[str, str]:

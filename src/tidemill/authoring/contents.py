@@ -18,9 +18,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from hashlib import blake2b
 from typing import Any
 
+from tidemill.core.blake import blake2b
 from tidemill.core.errors import DefinitionError
 
 PROTOCOL = 5

@@ -64,6 +64,7 @@ def _node(node: NodeDraft) -> Node:
         on_lost=options.on_lost,
         hooks=tuple(Hook(event, reference_to(function)) for event, function in options.hooks),
         resources=dict(node.resources),
+        isolation=options.isolation,
         labels=dict(node.labels),
         source=node.source,
     )

@@ -14,7 +14,7 @@ from tidemill.core.graph import Cache, LostPolicy, OnLost, Retry, RetryRule
 
 E = TypeVar("E", bound=Enum)
 
-_RESOURCES = ("cpu", "disk", "gpu", "memory")
+_RESOURCES = ("cpu", "disk", "gpu", "memory", "processes")
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?", re.IGNORECASE)
 _EVERYTHING = ("BaseException",)
 
@@ -120,6 +120,8 @@ def as_resources(value: Any) -> dict[str, Any]:
         read[name] = as_bytes(amount) if name in ("memory", "disk") and isinstance(amount, str) else amount
         if isinstance(read[name], bool) or (isinstance(read[name], int | float) and read[name] < 0):
             raise Wrong(f"{amount!r} is not an amount of {name}")
+        if name == "processes" and isinstance(amount, str | float):
+            raise Wrong(f"{amount!r} is not a number of processes", "write a whole number, such as 256")
     return read
 
 

@@ -26,7 +26,7 @@ from tidemill.authoring.option_values import (
 )
 from tidemill.authoring.place import here, show
 from tidemill.core.errors import DefinitionError, did_you_mean
-from tidemill.core.graph import Cache, HookEvent, OnLost, PreviousRun, Retry, Role
+from tidemill.core.graph import Cache, HookEvent, Isolation, OnLost, PreviousRun, Retry, Role
 from tidemill.core.joins import Join
 from tidemill.core.problems import Problem, ProblemsFound
 
@@ -62,6 +62,7 @@ class TaskOptions(TypedDict, total=False):
     limits: Mapping[str, Any]
     priority: int
     resources: Mapping[str, Any]
+    isolation: str
     join: str
     codec: str | Mapping[str, str]
     role: str
@@ -92,6 +93,7 @@ class Options:
     limits: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0
     resources: Mapping[str, Any] = field(default_factory=dict)
+    isolation: Isolation = Isolation.PROCESS
     join: Join | None = None
     codecs: Mapping[str, str] | str = ""
     role: Role = Role.NORMAL
@@ -161,6 +163,7 @@ class _Reader:
             limits=self._limits(),
             priority=self.get("priority", as_whole, 0),
             resources=self.get("resources", as_resources, {}),
+            isolation=self._isolation(),
             join=self.get("join", lambda value: as_choice(value, Join), None),
             codecs=self.get("codec", as_codec, ""),
             role=self._role(),
@@ -173,6 +176,15 @@ class _Reader:
                 (event, function) for event in HookEvent for function in self.get(f"on_{event.value}", as_hooks, ())
             ),
         )
+
+    def _isolation(self) -> Isolation:
+        isolation: Isolation = self.get("isolation", lambda value: as_choice(value, Isolation), Isolation.PROCESS)
+        resources = self.given.get("resources")
+        own = [name for name in ("memory", "processes") if isinstance(resources, Mapping) and name in resources]
+        if isolation is Isolation.SHARED and own:
+            message = f"option 'isolation' of {self.what}: what shares a process has no limit of {own[0]} of its own"
+            self.wrong.append(("bad-option", message, "leave one of the two out"))
+        return isolation
 
     def _labels(self) -> dict[str, Any]:
         labels = {

@@ -9,7 +9,6 @@ import inspect
 import os
 import site
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from tidemill.core.bindings import FunctionRef
 from tidemill.core.errors import DefinitionError
 from tidemill.core.graph import KEYWORDS
 from tidemill.core.types import ANY, Type
+from tidemill.worker.libraries import library_folders
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -114,8 +114,7 @@ def module_file(module: str) -> str:
 
 @cache
 def _foreign_folders() -> tuple[str, ...]:
-    paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {*site.getsitepackages(), site.getusersitepackages(), str(_PACKAGE)}
+    paths = {*library_folders(), site.getusersitepackages(), str(_PACKAGE)}
     return tuple(os.path.realpath(path) + os.sep for path in paths if path)
 
 

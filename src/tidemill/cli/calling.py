@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tidemill.app import App
 from tidemill.cli.main import Globals
 from tidemill.core.errors import InputError, NotFound
 from tidemill.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tidemill.app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,9 @@ def settings_of(given: Globals) -> Settings:
 @contextmanager
 def opened(given: Globals, settings: Settings | None = None) -> Iterator[App]:
     """The home, made if need be. Raises InputError if it cannot be written to, and the errors of the database."""
+    # It loads the database library, which a command may have better things to do than to wait for.
+    from tidemill.app import App
+
     settings = settings or settings_of(given)
     try:
         app = App(settings)

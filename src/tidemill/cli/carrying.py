@@ -11,18 +11,16 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Protocol
 
-from tidemill.actions.documents import run_document
 from tidemill.actions.logs import last_line
 from tidemill.actions.runs import Running, cancel_run
 from tidemill.actions.show import rows_of, show_run
 from tidemill.actions.wording import question_of
 from tidemill.app import App
-from tidemill.cli.live.board import Board
 from tidemill.cli.live.lines import Lines, told_of
-from tidemill.cli.live.screen import Screen
 from tidemill.cli.live.summary import summarize
 from tidemill.cli.main import CANCELLED
 from tidemill.cli.output import Out
+from tidemill.core.errors import Unfinished
 from tidemill.core.graph import Pipeline
 from tidemill.core.history import RunRecord, TaskRecord
 from tidemill.core.states import RunState
@@ -33,6 +31,7 @@ FAILED = 1
 
 Begun = Callable[[Running], None]
 
+_PAUSED = "the run is cancelled once that has passed; press Ctrl-C again to leave it as it is"
 _ASKED = {
     1: "cancelling: tasks are asked to stop; press Ctrl-C again to stop teardowns too",
     2: "cancelling: teardowns are stopped too; press Ctrl-C once more to leave at once",
@@ -56,6 +55,8 @@ def carry(
     run = watched(out, app, pipeline, act, rows, debug, inline)
     view = show_run(app, run.id)
     if out.wants_json:
+        from tidemill.actions.documents import run_document
+
         out.document(run_document(view))
     else:
         summarize(out, app, view)
@@ -78,13 +79,26 @@ def watched(
     with _view(out, app, pipeline, rows, debug, inline) as view, _signals(view, running, inline), aside:
         try:
             return act(view.watch, running.append)
+        except Unfinished as left:
+            raise (_left(running[0], left.message) if running else left) from None
         except KeyboardInterrupt:
             if not running:
                 raise
+            if running[0].engine.paused:
+                raise _left(running[0], f"left while it was paused: {running[0].engine.paused}") from None
             # The engine is closed, and its processes with it; what is left is to record that the run is over.
             run = cancel_run(app, running[0].run, "interrupted")
             view.settle(run, rows_of(app, run))
             return run
+
+
+def _left(running: Running, why: str) -> Unfinished:
+    return Unfinished(
+        why,
+        place=f"run {running.run}",
+        remedy=f"it is as it was recorded; `tidemill resume {running.run}` goes on with it, "
+        f"`tidemill cancel {running.run}` ends it",
+    )
 
 
 def exit_code(run: RunRecord) -> int:
@@ -128,6 +142,10 @@ def _view(
                     lines.note(datetime.now(UTC), told_of(record))
             yield lines
         return
+    # What draws is not loaded for a file or a pipe.
+    from tidemill.cli.live.board import Board
+    from tidemill.cli.live.screen import Screen
+
     board = Board(pipeline, rows)
 
     def tail(attempt: str) -> str:
@@ -138,28 +156,22 @@ def _view(
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does."""
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, asked)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def _signals(view: View, running: list[Running], inline: bool) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask the run to stop, a second one harder, a third one leaves at once."""
+    """Ctrl-C and SIGTERM ask the run to stop, a second one harder, a third one leaves at once.
+
+    While nothing can be recorded the first one says so, and the second one leaves.
+    """
 
     def asked(number: int, frame: FrameType | None) -> None:
-        if not running or inline or running[0].asked >= len(_ASKED):
+        if not running:
             raise KeyboardInterrupt
-        running[0].cancel()
-        view.note(datetime.now(UTC), _ASKED[running[0].asked])
+        one = running[0]
+        # Nothing of an inline run is in this thread while it is paused.
+        if (one.asked and one.engine.paused) or one.asked >= len(_ASKED) or (inline and not one.engine.paused):
+            raise KeyboardInterrupt
+        one.cancel()
+        said = f"{one.engine.paused}; {_PAUSED}" if one.engine.paused else _ASKED[one.asked]
+        view.note(datetime.now(UTC), said)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

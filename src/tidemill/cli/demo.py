@@ -14,7 +14,8 @@ from tidemill.actions.demo_data import inspect
 from tidemill.actions.demo_results import Candidate, Demo
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened
-from tidemill.cli.carrying import exit_code, interruptible, watched
+from tidemill.cli.carrying import exit_code, watched
+from tidemill.cli.interrupting import interruptible
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
 from tidemill.core.errors import InputError

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from tidemill.cli.looks import printable
-from tidemill.cli.main import CANCELLED
-from tidemill.core.errors import TidemillError
+from tidemill.cli.main import CANCELLED, UNFINISHED
+from tidemill.core.errors import TidemillError, Unfinished
 from tidemill.core.problems import Problem, ProblemsFound
 
 WRONG = 2
@@ -36,7 +36,8 @@ def tell(error: BaseException, arguments: Sequence[str]) -> int:
         case ProblemsFound():
             code, plain, text = WRONG, _plain_problems(error), "\n".join(_problems(error))
         case TidemillError():
-            code, plain = WRONG, _plain(error.code, error.message, error.place, error.remedy)
+            code = UNFINISHED if isinstance(error, Unfinished) else WRONG
+            plain = _plain(error.code, error.message, error.place, error.remedy)
             text = "\n".join(_lines(error.code, error.message, error.place, error.remedy))
         case click.ClickException():
             message, remedy = _usage(error)

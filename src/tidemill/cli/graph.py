@@ -12,7 +12,7 @@ from tidemill.actions.drawing.mermaid import draw_mermaid
 from tidemill.actions.drawing.svg import draw_svg
 from tidemill.actions.drawing.terminal import draw_terminal
 from tidemill.cli.calling import examples, json_option
-from tidemill.cli.carrying import interruptible
+from tidemill.cli.interrupting import interruptible
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
 from tidemill.core.errors import InputError

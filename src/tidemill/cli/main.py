@@ -6,16 +6,19 @@ may be imported here.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
 import click
 
 CANCELLED = 4
+UNFINISHED = 5
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -23,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("tidemill.cli.demo:demo", "Train, judge and store a real model on real data."),
         "plan": ("tidemill.cli.plan:plan", "Say what would run, and what would be reused or why not."),
         "run": ("tidemill.cli.run:run", "Run a pipeline and watch it."),
+        "engine": ("tidemill.cli.engine:engine", "Carry runs that nobody carries, until it is told to end."),
         "runs": ("tidemill.cli.runs:runs", "List the newest runs."),
         "show": ("tidemill.cli.show:show", "Show a run, or one of its tasks."),
         "logs": ("tidemill.cli.logs:logs", "Show what a task printed."),
@@ -46,6 +50,17 @@ class Globals(NamedTuple):
     color: bool = True
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """Around imports: what they make stays, and looking for garbage in it time and again is a sixth of their cost."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class Commands(click.Group):
     """The commands of the table, in its order."""
 
@@ -56,7 +71,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), name)
+        with loading():
+            command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
 
@@ -106,7 +122,10 @@ def _readable(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of a call: 0 done, 1 a run failed, 2 wrong definition or arguments, 3 a defect, 4 cancelled."""
+    """The exit code: 0 done, 1 a run failed, 2 wrong definition or arguments, 3 a defect, 4 cancelled, 5 left.
+
+    Without `arguments` this is the program, and may end the process itself.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _readable(given)
@@ -118,4 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads has left; Python would say so once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code if isinstance(code, int) else 0
+    code = code if isinstance(code, int) else 0
+    if arguments is None and "tidemill.app" in sys.modules:
+        importlib.import_module("tidemill.worker.leaving").leave_at_once(code)
+    return code

@@ -12,7 +12,7 @@ from tidemill.actions.parameters import read_parameters
 from tidemill.actions.plan import plan as make_plan
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened, param_options, settings_of
-from tidemill.cli.carrying import interruptible
+from tidemill.cli.interrupting import interruptible
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
 from tidemill.planning.dryrun import PlanLine

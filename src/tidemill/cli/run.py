@@ -1,17 +1,17 @@
-"""`tidemill run`: a file becomes a run, carried to its end in this process."""
+"""`tidemill run`: a file becomes a run, carried to its end in this process.
+
+The processes that read the file and run its tasks are begun before anything else is loaded.
+"""
 
 from __future__ import annotations
 
 import click
 
-from tidemill.actions.compile import compile_pipeline
-from tidemill.actions.parameters import read_pairs, read_parameters
-from tidemill.actions.pools import pool_warnings
-from tidemill.actions.runs import start_run
-from tidemill.cli.calling import examples, json_option, opened, param_options, settings_of
-from tidemill.cli.carrying import carry, interruptible
-from tidemill.cli.main import Globals
-from tidemill.cli.output import Out
+from tidemill import plugins
+from tidemill.actions.reading import reading
+from tidemill.cli.calling import examples, json_option, param_options, settings_of
+from tidemill.cli.interrupting import interruptible
+from tidemill.cli.main import Globals, loading
 from tidemill.core.errors import InputError
 
 
@@ -19,6 +19,7 @@ from tidemill.core.errors import InputError
     epilog=examples(
         "tidemill run pipeline.py",
         "tidemill run churn.py:nightly -p threshold=0.9 -p depths=5,10,20",
+        "tidemill run churn.py --detach                       # an engine carries it",
         "tidemill run churn.py --executor inline --debug      # breakpoint() works",
     )
 )
@@ -30,6 +31,7 @@ from tidemill.core.errors import InputError
 )
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the run; may be repeated.")
 @click.option("--request-key", default="", metavar="KEY", help="The same key gives the same run, however often called.")
+@click.option("--detach", is_flag=True, help="Only submit it: an engine (`tidemill engine`) carries it.")
 @click.option("--debug", is_flag=True, help="Run tasks here, one by one, with the terminal as theirs.")
 @json_option
 @click.pass_obj
@@ -42,6 +44,7 @@ def run(
     seed: int | None,
     tags: tuple[str, ...],
     request_key: str,
+    detach: bool,
     debug: bool,
     wants_json: bool,
 ) -> int:
@@ -51,33 +54,17 @@ def run(
     """
     if debug and executor not in ("", "inline"):
         raise InputError("--debug runs tasks inline", remedy="leave out --executor, or --debug")
-    noted = read_pairs(tags, "tag")
+    if debug and detach:
+        raise InputError("--debug runs tasks here, and --detach elsewhere", remedy="leave out one of them")
     settings = settings_of(given)
-    with interruptible():
-        pipeline = compile_pipeline(target)
-        values = read_parameters(pipeline, params, params_file)
     chosen = "inline" if debug else executor or settings.executor
-    out = Out(given, wants_json)
-    with opened(given, settings) as app:
-        for warning in pool_warnings(app, pipeline):
-            out.say(("note", "yellow"), f": {warning}")
-        return carry(
-            out,
-            app,
-            pipeline,
-            lambda watch, begun: start_run(
-                app,
-                pipeline,
-                values,
-                executor=chosen,
-                watch=watch,
-                begun=begun,
-                debug=debug,
-                seed=seed,
-                tags=noted,
-                request_key=request_key,
-                entry=target,
-            ),
-            debug=debug,
-            inline=chosen == "inline",
-        )
+    warm = chosen == "processes" and not detach
+    with interruptible(), reading(target, settings if warm else None) as begun:
+        with loading():
+            from tidemill.cli.running import Wanted, run_definition
+
+            if warm:
+                plugins.load("executors", chosen)
+
+        wanted = Wanted(target, params, params_file, chosen, seed, tags, request_key, detach, debug, wants_json)
+        return run_definition(given, settings, begun, wanted)

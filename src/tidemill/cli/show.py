@@ -21,7 +21,7 @@ from tidemill.cli.output import Out
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.history import RunRecord, TaskKind
 from tidemill.core.instances import Key, instance_from
-from tidemill.core.states import TaskState
+from tidemill.core.states import RunState, TaskState
 
 FEW = 8
 """A map of more instances is one line, with a line for each of the first that went wrong."""
@@ -73,10 +73,17 @@ def _run(out: Out, view: RunView, every: bool) -> None:
         _artifacts(out, view.made if every else view.made[:FEW])
         if not every and len(view.made) > FEW:
             out.say((f"  and {len(view.made) - FEW} more: --all lists them", "dim"))
-    if view.carried in ("gone", "free"):
+    if view.carried == "free" and run.state is RunState.QUEUED:
+        out.say()
+        out.say("It waits for an engine: ", ("tidemill engine", "bold"), " carries it, or ", _resume(run), ".")
+    elif view.carried in ("gone", "free"):
         why = "the engine that carried it is gone" if view.carried == "gone" else "no engine carries it"
         out.say()
-        out.say(("This run stands still: ", "yellow"), f"{why}; ", (f"tidemill resume {run.id}", "bold"), " goes on.")
+        out.say(("This run stands still: ", "yellow"), f"{why}; ", _resume(run), " goes on.")
+
+
+def _resume(run: RunRecord) -> tuple[str, str]:
+    return f"tidemill resume {run.id}", "bold"
 
 
 def _failures(out: Out, view: RunView) -> None:

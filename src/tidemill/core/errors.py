@@ -7,6 +7,7 @@ TidemillError
 │   └── NotFound           something named does not exist
 ├── StateError             the thing exists but is in a state that forbids the request
 ├── StorageError           the database or the artifact store did not do what was asked
+├── Unfinished             work was left before its end (exit code 5)
 └── ExecutionError         a task could not be started or its process went away
 """
 
@@ -70,6 +71,13 @@ class StorageError(TidemillError):
     """The database or the artifact store failed."""
 
     code = "storage"
+
+
+class Unfinished(TidemillError):
+    """Work was left before its end, and nobody carries it on until it is taken up again."""
+
+    code = "unfinished"
+    exit_code = 5
 
 
 class ExecutionError(TidemillError):

@@ -297,6 +297,13 @@ class Hook:
     function: FunctionRef
 
 
+class Isolation(Enum):
+    """What the attempts of a task have to themselves."""
+
+    PROCESS = "process"
+    SHARED = "shared"  # one process after another, together with other tiny tasks
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     id: str
@@ -318,6 +325,7 @@ class Node:
     on_lost: OnLost = OnLost()
     hooks: tuple[Hook, ...] = ()
     resources: Mapping[str, Binding] = field(default_factory=dict)
+    isolation: Isolation = Isolation.PROCESS
     labels: Mapping[str, Json] = field(default_factory=dict)
     source: Source | None = None
 

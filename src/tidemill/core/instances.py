@@ -39,11 +39,8 @@ def instance_from(text: str) -> Instance:
     """Inverse of `instance_text`. Raises ValueError for anything else."""
     if not text:
         return ()
-    steps = []
-    for part in text.split("/"):
-        item, _, generation = part.partition(".")
-        steps.append(Step(int(item), int(generation)))
-    return tuple(steps)
+    steps = (part.partition(".") for part in text.split("/"))
+    return tuple([Step(int(item), int(generation)) for item, _, generation in steps])
 
 
 def show(path: str, instance: Instance) -> str:

@@ -1,7 +1,8 @@
 """Dataclasses to plain JSON and back, driven by their fields, so that no record has a hand-written mirror.
 
 A union member carries its class name under "is"; a field with its default value is left out; values go through
-`core.values`.
+`core.values`. This is the long way, which names the place of what is wrong; `core.plain_quick` does the same for what
+is right, and goes first.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
+from tidemill.core import plain_quick
+from tidemill.core.plain_quick import LEAVES, TAG, default_of, is_default
 from tidemill.core.values import ArtifactRef, Json, Missing, decode, encode
 
 D = TypeVar("D")
-_TAG = "is"
-_LEAVES: tuple[type, ...] = (bool, int, float, str, type(None))
 
 
 class Malformed(ValueError):
@@ -27,12 +28,29 @@ class Malformed(ValueError):
 
 
 def to_plain(record: Any) -> Json:
-    """Plain JSON of a dataclass instance."""
-    return _record_out(record, tagged=False)
+    """Plain JSON of a dataclass instance. Raises NotAValue."""
+    try:
+        return plain_quick.write(record)
+    except Exception:
+        return to_plain_at_length(record)
 
 
 def from_plain(cls: type[D], plain: Json) -> D:
     """The instance of `cls` that `to_plain` wrote. Raises Malformed."""
+    try:
+        found: D = plain_quick.reader(cls)(plain)
+        return found
+    except Exception:
+        return from_plain_at_length(cls, plain)
+
+
+def to_plain_at_length(record: Any) -> Json:
+    """What `to_plain` gives, worked out the long way."""
+    return _record_out(record, tagged=False)
+
+
+def from_plain_at_length(cls: type[D], plain: Json) -> D:
+    """What `from_plain` gives, worked out the long way."""
     try:
         return typing.cast(D, _record_in(cls, plain, cls.__name__))
     except RecursionError:
@@ -43,22 +61,13 @@ def from_plain(cls: type[D], plain: Json) -> D:
 
 
 def _record_out(record: Any, tagged: bool) -> Json:
-    plain: dict[str, Json] = {_TAG: type(record).__name__} if tagged else {}
+    plain: dict[str, Json] = {TAG: type(record).__name__} if tagged else {}
     for name, default, _, write, _ in _fields(type(record)):
         value = getattr(record, name)
-        if default is not dataclasses.MISSING and _is_default(value, default):
+        if default is not dataclasses.MISSING and is_default(value, default):
             continue
         plain[name] = write(value)
     return plain
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    """Equal, and the same when read again: 1 is not true, while any empty mapping is as good as another."""
-    if value != default:
-        return False
-    if isinstance(default, float | Mapping):
-        return not isinstance(value, bool)
-    return type(value) is type(default)
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
@@ -68,7 +77,7 @@ def _record_in(cls: type, plain: Json, where: str) -> Any:
     if not isinstance(plain, dict):
         raise Malformed(f"{where}: an object is expected, not {type(plain).__name__}")
     known = _fields(cls)
-    unknown = plain.keys() - {field[0] for field in known} - {_TAG}
+    unknown = plain.keys() - {field[0] for field in known} - {TAG}
     if unknown:
         raise Malformed(f"{where}: unknown field {sorted(unknown)[0]!r}")
     values = {}
@@ -100,9 +109,7 @@ def _work_out(cls: type) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(cls)
     found: list[_Field] = []
     for field in dataclasses.fields(cls):
-        default = field.default
-        if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
+        default = default_of(field)
         write, read = _codec(hints[field.name])
         found.append((field.name, default, default is dataclasses.MISSING, write, read))
     return tuple(found)
@@ -141,7 +148,7 @@ def _codec(hint: Any) -> tuple[Write, Reader]:
     if hint is float:
         # 1 and 1.0 are equal here, so they must have one text.
         return float, lambda plain, where: _checked(float, _expect((int, float), plain, where), where)
-    if hint in _LEAVES:
+    if hint in LEAVES:
         return (lambda leaf: leaf), functools.partial(_expect, hint)
     raise TypeError(f"no plain form for {hint}")
 
@@ -167,7 +174,7 @@ def _union(args: tuple[Any, ...]) -> tuple[Write, Reader]:
 
 
 def _tagged_in(by_name: Mapping[str, type], plain: Json, where: str) -> Any:
-    tag = plain.get(_TAG) if isinstance(plain, dict) else None
+    tag = plain.get(TAG) if isinstance(plain, dict) else None
     if not isinstance(tag, str) or tag not in by_name:
         raise Malformed(f"{where}: {tag!r} is not one of {', '.join(sorted(by_name))}")
     return _record_in(by_name[tag], plain, where)

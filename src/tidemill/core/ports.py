@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from tidemill.core.causes import Cause
 from tidemill.core.records import Message, Reply, Ticket
 
 
+class Adoption(Enum):
+    """What has become of an attempt whose engine went away."""
+
+    RUNNING = "running"
+    GONE = "gone"
+    NOT_BEGUN = "not begun"  # given to an executor that is gone, and nobody had begun it
+
+
 class Executor(Protocol):
     """Where tasks run. All methods are called from the engine's thread and return at once.
 
-    For every started attempt exactly one of `Report` and `Gone` reaches the inbox, after the process is really gone,
-    with its usage.
+    For every started attempt exactly one of `Report` and `Gone` reaches the inbox, with its usage, when its process is
+    gone or has nothing left to do but to go.
     """
 
     name: str
     slots: int
-    """How many attempts may be out at once."""
+    """How many attempts may run at once."""
+
+    ahead: bool
+    """Whether it takes attempts before a slot is free; they wait here then."""
 
     def open(self, inbox: Callable[[Message], None]) -> None:
         """Get ready; from now on messages go to `inbox`, which may be called from any thread."""
         ...
 
-    def start(self, ticket: Ticket) -> None:
-        """Begin an attempt. A failure to begin is a `Gone` with an infrastructure cause, not an exception."""
+    def start(self, *tickets: Ticket) -> None:
+        """Begin attempts, in this order. A failure to begin is a `Gone` with an infrastructure cause, no exception."""
         ...
 
-    def adopt(self, attempt: str) -> bool:
-        """Take over an attempt that another engine started; False if there is no such process any more."""
+    def adopt(self, attempt: str) -> Adoption:
+        """Take over an attempt that another engine started, if its process is still there."""
         ...
 
     def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:

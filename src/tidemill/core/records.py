@@ -112,6 +112,8 @@ class Ticket:
     resources: Mapping[str, Any] = field(default_factory=dict)
     resume: Any = None
     secrets: tuple[str, ...] = ()
+    shared: bool = False
+    """It may run in one process with others, one after the other."""
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------
@@ -141,7 +143,10 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """When a suspended attempt goes on: at a time, on an event, on approval; `resume` is for the next attempt."""
+    """When a suspended attempt goes on: at a time, on an event, on approval; `resume` is for the next attempt.
+
+    `artifacts` were found damaged by the task run: it goes on when they have been made anew, and asks for each once.
+    """
 
     after_s: float | None = None
     at: datetime | None = None
@@ -150,6 +155,7 @@ class Wake:
     approval: str = ""
     resume: Any = None
     deadline_s: float | None = None
+    artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How an attempt ended, said by its worker. `rule` is the index of the retry rule that matched its exception."""
+    """How an attempt ended, said by its worker. `rule` is the index of the retry rule that matched its exception.
+
+    `damaged`: what is wrong with stored inputs, by artifact id; then the function has not been called.
+    """
 
     attempt: str
     state: AttemptState
@@ -209,6 +218,7 @@ class Report:
     wake: Wake | None = None
     usage: Usage = Usage()
     notes: tuple[str, ...] = ()
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,7 @@ class Gone:
     """The attempt's process ended without a report, says the executor; the cause names signal, exit code or memory.
 
     `lost`: something outside took it away (a machine, a template, a kill from elsewhere); otherwise it died of itself.
+    `begun`: false if it is certain that nothing of it was done.
     """
 
     attempt: str
@@ -223,6 +234,7 @@ class Gone:
     usage: Usage = Usage()
     timed_out: bool = False
     lost: bool = False
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
-from hashlib import blake2b
 from pathlib import PurePath
 from typing import Any, TypeAlias
+
+from tidemill.core.blake import blake2b
 
 Value: TypeAlias = Any
 """A value as defined in the module docstring."""
@@ -25,6 +26,15 @@ Json: TypeAlias = Any
 
 LONGEST_INT = 4096
 """Bits of the largest whole number; Python itself refuses to write much longer ones."""
+
+
+_LEAVES = frozenset({type(None), bool, int, float, str})
+_SAME = frozenset({type(None), bool})
+"""Types whose every instance is its own plain form; a number may be too long or infinite, a text half a pair."""
+_SMALL = 1 << 63
+
+_write_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_write_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +99,25 @@ def normalize(found: object, where: str = "") -> Value:
             for key, item in found.items():
                 if not isinstance(key, str):
                     raise NotAValue(key, f"{where} key {key!r}".strip())
-                plain[_text(str(key), where)] = normalize(item, f"{where}.{key}")
+                # Most items are leaves that need no place.
+                plain[_text(str(key), where)] = item if _is_normal(item) else normalize(item, f"{where}.{key}")
             return plain
         case bytes() | bytearray() | memoryview():
             raise NotAValue(found, where)
         case Sequence():
-            return [normalize(item, f"{where}[{n}]") for n, item in enumerate(found)]
+            return [item if _is_normal(item) else normalize(item, f"{where}[{n}]") for n, item in enumerate(found)]
         case _:
             return _wrapped_number(found, where)
+
+
+def _is_normal(found: Any) -> bool:
+    """Whether `normalize` would surely give the very same; false says nothing."""
+    kind = type(found)
+    if kind is str:
+        return str.isascii(found)
+    if kind is int:
+        return int.bit_length(found) < 64
+    return found is None or kind is float or kind is bool
 
 
 def _plain_date(found: date | timedelta, where: str) -> Value:
@@ -126,24 +147,32 @@ def _wrapped_number(found: object, where: str) -> Value:
 
 def encode(value: Value) -> Json:
     """Pure JSON for a value. Raises NotAValue for anything else."""
+    # The usual leaves first, and without a call where they stand in a list or dict: most of every value.
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _text(value)
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is int:
+        return value if -_SMALL < value < _SMALL else _whole(value)
     match value:
-        case None | bool():
-            return value
-        case str():
-            return _text(value)
-        case int():
-            return _whole(value)
-        case float():
-            if math.isfinite(value):
-                return value
-            return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
-        case list() | tuple():
-            return [encode(item) for item in value]
         case dict():
-            plain = {_text(key): encode(item) for key, item in value.items()}
+            plain = {
+                key if type(key) is str and key.isascii() else _text(key): item
+                if ((leaf := type(item)) is str and item.isascii()) or leaf in _SAME
+                else encode(item)
+                for key, item in value.items()
+            }
             if len(plain) == 1 and next(iter(plain)).startswith("$"):
                 return {"$dict": plain}
             return plain
+        case list() | tuple():
+            return [
+                item if ((leaf := type(item)) is str and item.isascii()) or leaf in _SAME else encode(item)
+                for item in value
+            ]
+        case None | bool():
+            return value
         case ArtifactRef():
             return {"$artifact": [value.id, *value.at]}
         case datetime():
@@ -152,6 +181,14 @@ def encode(value: Value) -> Json:
             return {"$date": value.isoformat()}
         case timedelta():
             return {"$seconds": [value.days * 86400 + value.seconds, value.microseconds]}
+        case str():
+            return _text(value)
+        case int():
+            return _whole(value)
+        case float():
+            if math.isfinite(value):
+                return value
+            return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
         case _:
             raise NotAValue(value, "")
 
@@ -174,17 +211,15 @@ def _whole(value: int, where: str = "") -> int:
 
 def decode(plain: Json) -> Value:
     """The value that `encode` turned into `plain`. Raises ValueError for an unknown tag."""
-    match plain:
-        case list():
-            return [decode(item) for item in plain]
-        case dict():
-            if len(plain) == 1:
-                ((tag, content),) = plain.items()
-                if tag.startswith("$"):
-                    return _decode_tagged(tag, content)
-            return {key: decode(item) for key, item in plain.items()}
-        case _:
-            return plain
+    if isinstance(plain, dict):
+        if len(plain) == 1:
+            ((tag, content),) = plain.items()
+            if tag.startswith("$"):
+                return _decode_tagged(tag, content)
+        return {key: item if type(item) in _LEAVES else decode(item) for key, item in plain.items()}
+    if isinstance(plain, list):
+        return [item if type(item) in _LEAVES else decode(item) for item in plain]
+    return plain
 
 
 def _decode_tagged(tag: str, content: Json) -> Value:
@@ -215,12 +250,12 @@ def _decode_reference(content: Json) -> ArtifactRef:
 
 def canonical(plain: Json) -> str:
     """The one JSON text of plain data: sorted keys, no spaces, UTF-8, no NaN."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _write_canonical(plain)
 
 
 def compact(plain: Json) -> str:
     """JSON text without spaces that keeps the order of keys: what is stored. Equal data may have different texts."""
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _write_compact(plain)
 
 
 def digest(plain: Json) -> str:

@@ -9,18 +9,18 @@ from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import LostPolicy, UntilTrue, Wait
 from tidemill.core.history import AttemptRecord
 from tidemill.core.instances import instance_text
-from tidemill.core.records import Gone, Report
+from tidemill.core.records import Gone, Report, Wake
 from tidemill.core.states import AttemptState, TaskState
 from tidemill.engine.ending import end
 from tidemill.engine.flow import Flow
 from tidemill.engine.later import overdue, retry_after
 from tidemill.engine.moves import AttemptStarted, Remember, SetTimer, TimerKind
-from tidemill.engine.retry import after_failure, after_loss, luck
+from tidemill.engine.retry import after_failure, after_loss, delay_after_obstacle, luck
 from tidemill.engine.steering import BadSteer, skipped_by
 from tidemill.engine.unit import Unit
 
 
-def start_attempt(flow: Flow, unit: Unit) -> None:
+def start_attempt(flow: Flow, unit: Unit, weight: float = 1.0) -> None:
     """READY -> RUNNING, with a new attempt that exists from the commit on."""
     progress, execute = flow.progress, unit.execute
     assert execute is not None
@@ -35,6 +35,8 @@ def start_attempt(flow: Flow, unit: Unit) -> None:
         number=unit.attempts,
         state=AttemptState.STARTED,
         started_at=flow.now,
+        executor=progress.run_record.executor,
+        epoch=progress.epoch,
     )
     unit.attempt = record
     unit.pushed = None
@@ -49,10 +51,12 @@ def start_attempt(flow: Flow, unit: Unit) -> None:
         if isinstance(body, Wait) and body.deadline is not None:
             unit.deadline_at = flow.now + timedelta(seconds=body.deadline)
             flow.moves.append(SetTimer(unit.deadline_at, unit.key, TimerKind.DEADLINE))
+    if progress.replaced:
+        execute = replace(execute, used=tuple(dict.fromkeys(progress.artifact(id).id for id in execute.used)))
     flow.move(unit, TaskState.RUNNING)
     retry = unit.site.node.retry
     final_number = unit.attempts if retry is None else unit.attempts + max(0, retry.limit - unit.failures)
-    flow.moves.append(AttemptStarted(record, unit.key, unit.site.node, execute, final_number, resume))
+    flow.moves.append(AttemptStarted(record, unit.key, unit.site.node, execute, final_number, resume, weight))
 
 
 def finish_attempt(flow: Flow, unit: Unit, report: Report) -> None:
@@ -93,7 +97,7 @@ def suspend_attempt(flow: Flow, unit: Unit, report: Report) -> None:
     if stopped is not None:
         _end_stopped(flow, unit, stopped, report)
         return
-    unit.wake = wake
+    unit.wake = replace(wake, artifacts=unit.wake.artifacts if unit.wake is not None else ())
     unit.due_at = wake.at if wake.at is not None else None
     if wake.after_s is not None:
         unit.due_at = flow.now + timedelta(seconds=wake.after_s)
@@ -115,7 +119,7 @@ def fail_attempt(flow: Flow, unit: Unit, report: Report) -> None:
         return
     flow.settle_attempt(unit, AttemptState.FAILED, cause, report)
     unit.outputs = dict(unit.pushed or {})
-    unit.wake = None
+    unit.wake = Wake(artifacts=unit.wake.artifacts) if unit.wake is not None and unit.wake.artifacts else None
     unit.failures += 1
     node, seed = unit.site.node, flow.progress.run_record.seed
     chance = luck(seed, unit.key, unit.generation, unit.failures)
@@ -130,6 +134,24 @@ def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
     """Its process or machine was taken away. What it was resumed with stays for the next attempt."""
     report = Report(gone.attempt, AttemptState.LOST, cause=gone.cause, usage=gone.usage)
     flow.settle_attempt(unit, AttemptState.LOST, gone.cause, report)
+    if not gone.begun and flow.stopping(unit) is None:
+        # Nothing of it has happened, so nothing is lost.
+        retry_after(flow, unit, 0.0, gone.cause)
+        return
+    _not_its_fault(flow, unit, gone.cause, report, 0.0)
+
+
+def obstruct_attempt(flow: Flow, unit: Unit, report: Report) -> None:
+    """Its machine did not let it finish: there was no room for its result. Later there may be."""
+    assert report.cause is not None
+    if unit.stopping is not None:
+        fail_attempt(flow, unit, report)
+        return
+    flow.settle_attempt(unit, AttemptState.FAILED, report.cause, report)
+    _not_its_fault(flow, unit, report.cause, report, delay_after_obstacle(unit.losses + 1))
+
+
+def _not_its_fault(flow: Flow, unit: Unit, cause: Cause, report: Report, delay: float) -> None:
     unit.losses += 1
     unit.outputs = dict(unit.pushed or {})
     stopped = flow.stopping(unit)
@@ -137,16 +159,16 @@ def lose_attempt(flow: Flow, unit: Unit, gone: Gone) -> None:
         _end_stopped(flow, unit, stopped, report)
         return
     if after_loss(unit.site.node.on_lost, unit.losses):
-        retry_after(flow, unit, 0.0, gone.cause)
+        retry_after(flow, unit, delay, cause)
         return
     if unit.site.node.on_lost.policy is LostPolicy.FAIL:
         unit.failures += 1
         chance = luck(flow.progress.run_record.seed, unit.key, unit.generation, unit.failures)
-        again = after_failure(unit.site.node.retry, gone.cause, None, unit.failures, chance)
+        again = after_failure(unit.site.node.retry, cause, None, unit.failures, chance)
         if again is not None:
-            retry_after(flow, unit, again.delay, gone.cause)
+            retry_after(flow, unit, again.delay, cause)
             return
-    end(flow, unit, TaskState.FAILED, gone.cause)
+    end(flow, unit, TaskState.FAILED, cause)
 
 
 def _end_stopped(flow: Flow, unit: Unit, stopped: Cause, report: Report) -> None:

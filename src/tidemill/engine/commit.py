@@ -20,6 +20,7 @@ from tidemill.engine.held import Held
 from tidemill.engine.moves import (
     AttemptSettled,
     AttemptStarted,
+    Forget,
     KeepPush,
     Move,
     Noted,
@@ -58,7 +59,7 @@ def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) ->
     """Write one run's part. Runs are to be written in the order of their ids."""
     held = turn.held
     limited = any(isinstance(move, AttemptStarted) and move.execute.limits for move in turn.moves)
-    settled = [move.record.id for move in turn.moves if isinstance(move, AttemptSettled)]
+    settled = [move.record.id for move in turn.moves if isinstance(move, AttemptSettled) and move.held]
     if (limited or settled) and not runs.guard(connection, held.run.id, owner, held.epoch, held.next_seq):
         # Nothing may be claimed for a run in other hands: nobody would give it back.
         return Written(lost=True)
@@ -124,12 +125,12 @@ def _write_rows(connection: Connection, held: Held, moves: Sequence[Move]) -> No
                 if made:
                     artifacts.put(connection, team, run, record.path, record.instance, record.generation, made, move.at)
             case AttemptStarted(record=record):
-                begun.append(replace(record, epoch=held.epoch, executor=held.run.executor))
+                begun.append(record)
                 used = move.execute.used
                 if used:
                     artifacts.use(connection, team, run, record.path, record.instance, record.generation, used)
             case AttemptSettled(record=record):
-                settled.append(replace(record, epoch=held.epoch))
+                settled.append(record)
             case KeepPush(key=key, pushed=pushed):
                 unit = held.progress.units[key]
                 pushes.put(connection, team, pushed.attempt, pushed.key, pushed.value)
@@ -140,6 +141,8 @@ def _write_rows(connection: Connection, held: Held, moves: Sequence[Move]) -> No
                 until = None if ttl is None else held.now + timedelta(seconds=ttl)
                 place_of = (key.path, instance_text(key.instance))
                 cache.put(connection, team, digest(parts), parts, run, *place_of, outputs, held.now, until)
+            case Forget(artifacts=ids):
+                cache.forget_made_by(connection, team, artifacts.producers(connection, team, ids).values())
             case _:
                 pass
     attempts.begin(connection, team, begun)

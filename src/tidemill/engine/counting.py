@@ -6,9 +6,12 @@ is ever seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
+from tidemill.core.history import TaskKind
 from tidemill.core.instances import Instance, Step
+from tidemill.core.joins import Counts
 from tidemill.core.states import TaskState
 from tidemill.core.wiring import Edge, Site
 from tidemill.engine.progress import Progress
@@ -28,10 +31,25 @@ class Counting:
 
     def ended(self, unit: Unit) -> None:
         """One instance of a node ended."""
-        site, instance = unit.site, unit.key.instance
+        self.ended_before(unit.site, unit.key.instance, unit.state)
+
+    def ended_before(self, site: Site, instance: Instance, state: TaskState) -> None:
+        """As `ended`, for one that is known by its row alone."""
         for level in site.levels:
             if not _deferred(site, level, len(site.frames)):
-                self._change(self._progress.tally(site.path, instance[:level]), -1, {unit.state: 1})
+                self._change(self._progress.tally(site.path, instance[:level]), -1, {state: 1})
+
+    def many_ended_before(self, unit: Unit, first: int, states: Sequence[TaskState]) -> None:
+        """As `ended_before`, for instances of a map from number `first` on."""
+        site, instance = unit.site, unit.key.instance
+        for level in site.levels:
+            if _deferred(site, level, len(site.frames)):
+                continue
+            if level > len(instance):
+                for number, state in enumerate(states, first):
+                    self._change(self._progress.tally(site.path, (*instance, Step(number))), -1, {state: 1})
+            else:
+                self._change(self._progress.tally(site.path, instance[:level]), -len(states), Counter(states))
 
     def expanded(self, unit: Unit) -> None:
         """A map became `count` >= 1 instances."""
@@ -60,6 +78,34 @@ class Counting:
                     tally = progress.tally(site.path, unit.key.instance[:level])
                     self._change(tally, -1, progress.ends_below(site, unit.inner))
 
+    def reopened(self, units: Sequence[Unit], also: Sequence[Unit] = ()) -> None:
+        """Take back that units ended, outermost first, and let whoever is pending wait for them.
+
+        To be told before their states change. `also` are units that have just become pending again.
+        """
+        progress = self._progress
+        waiting: set[str] = set()
+        for unit in units:
+            if unit.kind is TaskKind.MAP:
+                continue  # counted by its instances
+            if unit.kind is TaskKind.SCOPE and unit.site.retried:
+                depth = len(unit.inner) - 1
+                for site in progress.wiring.below(unit.key.path):
+                    waiting.update(edge.down for edge in site.downs)
+                    for level in site.levels:
+                        if level <= depth and not _deferred(site, level, depth):
+                            ends = progress.ends_below(site, unit.inner)
+                            progress.tally(site.path, unit.key.instance[:level]).take_back(ends)
+            waiting.update(edge.down for edge in unit.site.downs)
+            for level in unit.site.levels:
+                if not _deferred(unit.site, level, len(unit.site.frames)):
+                    progress.tally(unit.site.path, unit.key.instance[:level]).take_back({unit.state: 1})
+        again = {unit.key: unit for unit in also}
+        for other in progress.units.made():
+            if other.state is TaskState.PENDING and other.key.path in waiting:
+                again[other.key] = other
+        self._watch_again(list(again.values()))
+
     # --- who watches ---
 
     def watch(self, unit: Unit) -> None:
@@ -68,6 +114,14 @@ class Counting:
             contribute(edge, tally, unit.counts)
             if tally.open:
                 tally.watchers.append((unit, edge))
+
+    def _watch_again(self, units: Sequence[Unit]) -> None:
+        leaving = set(units)
+        for tally in {id(tally): tally for unit in units for _, tally in self._tallies(unit)}.values():
+            tally.watchers = [pair for pair in tally.watchers if pair[0] not in leaving]
+        for unit in units:
+            unit.counts = Counts()
+            self.watch(unit)
 
     def _tallies(self, unit: Unit) -> Iterator[tuple[Edge, Tally]]:
         progress, instance = self._progress, unit.key.instance

@@ -36,13 +36,33 @@ def fill_map(flow: Flow, unit: Unit) -> None:
     assert each is not None
     assert unit.count is not None
     window = min(each.parallelism or WINDOW, WINDOW)
-    while unit.created < unit.count and unit.open < window and unit.stopping is None:
+    while unit.stopping is None:
+        _pass_over(flow, unit)
+        if unit.created >= unit.count:
+            return
+        instance = (*unit.key.instance, Step(unit.created))
+        # One that was run again is open beside as many others as the window holds, and their attempts may be out.
+        if unit.open >= window and Key(unit.key.path, instance) not in flow.progress.stored:
+            return
         unit.created += 1
-        _create(flow, unit.site, (*unit.key.instance, Step(unit.created - 1)), unit)
+        _create(flow, unit.site, instance, unit)
+
+
+def _pass_over(flow: Flow, unit: Unit) -> None:
+    """The instances of a map that had ended before and come next are counted as they ended, all at once."""
+    assert unit.count is not None
+    states = flow.progress.units.take_over_from(unit.key, unit.created, unit.count)
+    if states:
+        flow.counting.many_ended_before(unit, unit.created, states)
+        unit.created += len(states)
 
 
 def _create(flow: Flow, site: Site, instance: Instance, parent: Unit) -> None:
     progress, key = flow.progress, Key(site.path, instance)
+    ended = progress.units.take_over(key)
+    if ended is not None:
+        flow.counting.ended_before(site, instance, ended)
+        return
     if site.own and len(instance) == len(site.frames):
         kind = TaskKind.MAP
     else:
@@ -91,6 +111,8 @@ def _take_over(flow: Flow, unit: Unit, parent: Unit) -> None:
         unit.state, unit.due_at = TaskState.SUSPENDED, flow.now
     if unit.state in (TaskState.RETRYING, TaskState.SUSPENDED):
         flow.progress.sleeping.add(unit.key)
+    if unit.mending:
+        flow.progress.mending.add(unit.key)
     flow.set_timers(unit)
     flow.touch(unit)
 
@@ -99,12 +121,15 @@ def _recreate(flow: Flow, unit: Unit) -> None:
     """The instances of a map that had ended: those that ever were, and the number of those that never came to be."""
     assert unit.count is not None
     missing = 0
-    for index in range(unit.count):
-        key = Key(unit.key.path, (*unit.key.instance, Step(index)))
+    while True:
+        _pass_over(flow, unit)
+        if unit.created >= unit.count:
+            break
+        key = Key(unit.key.path, (*unit.key.instance, Step(unit.created)))
+        unit.created += 1
         if key in flow.progress.stored:
             _create(flow, unit.site, key.instance, unit)
         else:
             missing += 1
-    unit.created = unit.count
     if missing:
         flow.counting.never_created(unit, missing, TaskState.CANCELLED)

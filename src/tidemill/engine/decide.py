@@ -14,11 +14,19 @@ from tidemill.core.history import TaskKind
 from tidemill.core.instances import Key
 from tidemill.core.records import Gone, Pushed, Report
 from tidemill.core.states import AttemptState, RunState, TaskState
-from tidemill.engine.attempts import fail_attempt, finish_attempt, lose_attempt, start_attempt, suspend_attempt
+from tidemill.engine.attempts import (
+    fail_attempt,
+    finish_attempt,
+    lose_attempt,
+    obstruct_attempt,
+    start_attempt,
+    suspend_attempt,
+)
 from tidemill.engine.creating import fill_map, fill_scope
 from tidemill.engine.ending import end
 from tidemill.engine.finishing import finish_map, finish_scope
 from tidemill.engine.flow import Flow
+from tidemill.engine.healing import go_on_if_mended, mend_inputs
 from tidemill.engine.later import due, overdue, wake
 from tidemill.engine.moves import (
     Approved,
@@ -44,6 +52,7 @@ from tidemill.engine.moves import (
 from tidemill.engine.progress import ROOT, Progress
 from tidemill.engine.starting import consider
 from tidemill.engine.stopping import cancel_run, mark
+from tidemill.engine.weighing import learn, weight_of
 
 _MARKS = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """What a person may say of a task run; the other ends are the engine's to give."""
@@ -58,8 +67,8 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
     match event:
         case Begin():
             _begin(flow)
-        case Dispatch(slots=slots, full=full):
-            _dispatch(flow, slots, full)
+        case Dispatch(slots=slots, full=full, ahead=ahead):
+            _dispatch(flow, slots, full, ahead)
         case Reported(report=report):
             _reported(flow, report)
         case WentAway(gone=gone):
@@ -107,14 +116,16 @@ def _settle(flow: Flow) -> None:
         elif unit.state is TaskState.RUNNING and unit.kind is TaskKind.SCOPE:
             fill_scope(flow, unit)
             finish_scope(flow, unit)
+        elif unit.mending:
+            go_on_if_mended(flow, unit)
 
 
 def _give_up(flow: Flow) -> None:
     """What is pending waits for what cannot end any more: a defect of a graph must not hold a run for ever."""
     progress = flow.progress
-    pending = [unit for unit in progress.units.values() if unit.state is TaskState.PENDING]
+    pending = [unit for unit in progress.units.made() if unit.state is TaskState.PENDING]
     cause = Cause(CauseKind.UPSTREAM, "it waits for something that can no longer end")
-    for unit in pending or [unit for unit in progress.units.values() if not unit.state.final and unit.key != ROOT]:
+    for unit in pending or [unit for unit in progress.units.made() if not unit.state.final and unit.key != ROOT]:
         if not unit.state.final:
             end(flow, unit, TaskState.UPSTREAM_FAILED, cause)
     _settle(flow)
@@ -134,14 +145,13 @@ def _begin(flow: Flow) -> None:
     flow.touch(progress.root)
 
 
-def _dispatch(flow: Flow, slots: int, full: frozenset[str]) -> None:
+def _dispatch(flow: Flow, room: float, full: frozenset[str], ahead: bool) -> None:
     progress = flow.progress
     if progress.state.final:
         return
     most = progress.wiring.pipeline.parallelism
-    room = slots if most is None else min(slots, most - progress.running)
     progress.ready.bring_back(full)
-    while room > 0 and (place := progress.ready.pop()) is not None:
+    while room > 0 and (most is None or progress.running < most) and (place := progress.ready.pop()) is not None:
         unit = progress.units[place.key]
         if unit.state is not TaskState.READY or unit.execute is None:
             continue
@@ -149,15 +159,21 @@ def _dispatch(flow: Flow, slots: int, full: frozenset[str]) -> None:
         if wanted is not None:
             progress.ready.set_aside(place, wanted)
             continue
-        start_attempt(flow, unit)
-        room -= 1
+        weight = weight_of(progress, unit) if ahead else 1.0
+        if weight > room:
+            # It waits for a whole slot, and nobody overtakes it.
+            progress.ready.put_back(place)
+            return
+        start_attempt(flow, unit, weight)
+        room -= weight
 
 
 def _reported(flow: Flow, report: Report) -> None:
     unit = flow.progress.attempts.get(report.attempt)
     if unit is None:
         return
-    flow.keep_artifacts(report.artifacts)
+    flow.keep_artifacts(unit, report.artifacts)
+    learn(flow.progress, unit, report)
     match report.state:
         case AttemptState.SUCCEEDED:
             finish_attempt(flow, unit, report)
@@ -165,6 +181,10 @@ def _reported(flow: Flow, report: Report) -> None:
             finish_attempt(flow, unit, report)
         case AttemptState.SUSPENDED:
             suspend_attempt(flow, unit, report)
+        case AttemptState.FAILED if report.damaged:
+            mend_inputs(flow, unit, report)
+        case AttemptState.FAILED if report.cause is not None and report.cause.kind is CauseKind.INFRASTRUCTURE:
+            obstruct_attempt(flow, unit, report)
         case _:
             fail_attempt(flow, unit, report)
 
@@ -186,7 +206,7 @@ def _pushed(flow: Flow, pushed: Pushed) -> None:
     if "\0" in pushed.key or any("\ud800" <= character <= "\udfff" for character in pushed.key):
         flow.note("output.refused", unit.key, {"attempt": pushed.attempt, "key": ascii(pushed.key)})
         return
-    flow.keep_artifacts(pushed.artifacts)
+    flow.keep_artifacts(unit, pushed.artifacts)
     unit.pushed = {**(unit.pushed or {}), pushed.key: pushed.value}
     flow.moves.append(KeepPush(unit.key, pushed))
 
@@ -225,7 +245,7 @@ def _timer(flow: Flow, key: Key, kind: TimerKind) -> None:
 
 
 def _happened(flow: Flow, event: Happened) -> None:
-    for unit in [unit for unit in flow.progress.units.values() if unit.state is TaskState.SUSPENDED]:
+    for unit in [unit for unit in flow.progress.units.made() if unit.state is TaskState.SUSPENDED]:
         waits = unit.wake
         if waits is not None and waits.event == event.name and waits.event_key in ("", event.key):
             wake(flow, unit, event.payload)

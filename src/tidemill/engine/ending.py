@@ -9,6 +9,7 @@ from tidemill.core.records import Artifact
 from tidemill.core.states import TaskState
 from tidemill.engine.counting import prefix_of
 from tidemill.engine.flow import Flow
+from tidemill.engine.former import made_anew
 from tidemill.engine.progress import ROOT
 from tidemill.engine.steering import skipped_by
 from tidemill.engine.unit import Unit
@@ -26,6 +27,8 @@ def end(flow: Flow, unit: Unit, state: TaskState, cause: Cause | None = None, ma
     flow.move(unit, state, made)
     if unit.key == ROOT:
         return
+    if progress.former or progress.mending:
+        made_anew(flow, unit)
     if unit.steer is not None and state is TaskState.SUCCEEDED:
         _steer(flow, unit)
     count_end(flow, unit)
@@ -74,8 +77,9 @@ def _steer(flow: Flow, unit: Unit) -> None:
 
 
 def _existing(flow: Flow, path: str, prefix: Instance) -> list[Unit]:
+    """Those that may still be pending."""
     units = flow.progress.units
     exact = units.get(Key(path, prefix))
     if exact is not None:
         return [exact]
-    return [unit for key, unit in units.items() if key.path == path and prefix_of(key.instance, prefix)]
+    return [unit for unit in units.made() if unit.key.path == path and prefix_of(unit.key.instance, prefix)]

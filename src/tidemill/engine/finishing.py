@@ -110,7 +110,7 @@ def _finish_run(flow: Flow, state: TaskState, cause: Cause | None) -> None:
 def _remove(flow: Flow) -> None:
     """What was to be repeated and did not come to be again: a map became shorter, a scope needed fewer rounds."""
     progress = flow.progress
-    for key in sorted(progress.expected - progress.units.keys()):
+    for key in sorted(key for key in progress.expected if key not in progress.units):
         place = (progress.run_record.id, key.path, instance_text(key.instance), progress.generations[key])
         record = TaskRecord(*place, TaskKind.LEAF, TaskState.REMOVED, ended_at=flow.now)
         flow.moves.append(TaskMoved(record, TaskState.PENDING, flow.now))

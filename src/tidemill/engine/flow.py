@@ -43,6 +43,10 @@ class Flow:
             self.progress.sleeping.add(unit.key)
         else:
             self.progress.sleeping.discard(unit.key)
+        if unit.mending:
+            self.progress.mending.add(unit.key)
+        else:
+            self.progress.mending.discard(unit.key)
         self.record(unit, old, made)
 
     def record(self, unit: Unit, old: TaskState, made: tuple[Artifact, ...] = ()) -> None:
@@ -62,7 +66,7 @@ class Flow:
         usage = report.usage if report is not None else unit.attempt.usage
         notes = report.notes if report is not None else ()
         record = replace(unit.attempt, state=state, ended_at=self.now, cause=cause, usage=usage, notes=notes)
-        self.moves.append(AttemptSettled(record))
+        self.moves.append(AttemptSettled(record, held=unit.execute is None or bool(unit.execute.limits)))
         self.progress.attempts.pop(unit.attempt.id, None)
         unit.attempt = None
 
@@ -75,9 +79,11 @@ class Flow:
     def note(self, kind: str, key: Key, payload: Mapping[str, Any]) -> None:
         self.moves.append(Noted(kind, self.now, key, payload))
 
-    def keep_artifacts(self, artifacts: Iterable[Artifact]) -> None:
+    def keep_artifacts(self, unit: Unit, artifacts: Iterable[Artifact]) -> None:
+        """Know what a unit made."""
         for artifact in artifacts:
             self.progress.artifacts[artifact.id] = artifact
+            self.progress.makers[artifact.id] = unit.key
 
     def stopping(self, unit: Unit) -> Cause | None:
         """Why a unit must not go on: the run is cancelled, or a scope around it is being stopped."""

@@ -21,6 +21,9 @@ class Held:
     next_seq: int
     now: datetime
 
+    def __post_init__(self) -> None:
+        self.progress.epoch = self.epoch
+
     @property
     def team(self) -> str:
         return self.run.team

@@ -13,7 +13,7 @@ from tidemill.core.values import digest, references
 from tidemill.planning.cachekey import FILE
 from tidemill.planning.explain import differences
 from tidemill.planning.facts import CacheHit, CacheMiss
-from tidemill.storage.artifacts.content import digest_of_stream
+from tidemill.storage.artifacts.digests import digest_of_stream
 from tidemill.storage.metadata import artifacts, cache
 from tidemill.storage.metadata.database import Database
 

@@ -19,16 +19,18 @@ from typing import Any, TypeAlias
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.clock import Clock
 from tidemill.core.crash import point
-from tidemill.core.errors import StorageError
+from tidemill.core.errors import StorageError, Unfinished
 from tidemill.core.history import CommandRecord, RunRecord
 from tidemill.core.instances import Key
-from tidemill.core.ports import Executor, Wakeup
+from tidemill.core.ports import Adoption, Executor, Wakeup
 from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Report, Request
+from tidemill.core.states import AttemptState
 from tidemill.engine.commit import Turn, Written
 from tidemill.engine.decide import decide
 from tidemill.engine.held import Held
 from tidemill.engine.lookups import Verifier, look_up
 from tidemill.engine.moves import (
+    AttemptStarted,
     Begin,
     CacheAnswered,
     Cancel,
@@ -48,6 +50,7 @@ from tidemill.engine.moves import (
 )
 from tidemill.engine.ownership import Owner
 from tidemill.engine.previous import states_before
+from tidemill.engine.renewing import Renewal
 from tidemill.engine.requests import Action, answer
 from tidemill.engine.tickets import ticket_for
 from tidemill.engine.wishes import event_of, priority_of, superseded
@@ -58,6 +61,9 @@ from tidemill.storage.metadata.database import Database
 from tidemill.storage.metadata.runs import Lease
 
 Watcher: TypeAlias = Callable[[RunRecord, Sequence[Move]], None]
+Troubled: TypeAlias = Callable[[Held, Exception], None]
+
+_WELL = frozenset({AttemptState.SUCCEEDED, AttemptState.SKIPPED, AttemptState.SUSPENDED})
 
 _committed = point("engine.committed")
 _started = point("engine.started")
@@ -65,17 +71,22 @@ _started = point("engine.started")
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """Seconds. `sweep` bounds how late a lost hint is noticed, `grace` how long a stopped task may clean up."""
+    """Seconds. `sweep` bounds how late a lost hint is noticed, `grace` how long a stopped task may clean up.
+
+    `patience` bounds how long a database that is away is waited for; 0 means for ever.
+    """
 
     sweep: float = 3.0
     grace: float = 5.0
     retry_storage: float = 0.5
+    patience: float = 0.0
 
 
 class Engine:
     """Runs the held runs on one executor. Call from one thread; messages and rings may come from any.
 
     `leap`, if given, is called with the next due time whenever nothing is out: a virtual clock moves there at once.
+    `troubled`, if given, gets a run that cannot be carried on, with its lease, and the others go on; else it is raised.
     """
 
     def __init__(
@@ -91,6 +102,8 @@ class Engine:
         watch: Watcher | None = None,
         tempo: Tempo = Tempo(),
         leap: Callable[[datetime], None] | None = None,
+        renewal: Renewal | None = None,
+        troubled: Troubled | None = None,
     ) -> None:
         self._database = database
         self._executor = executor
@@ -103,14 +116,20 @@ class Engine:
         self._watch = watch
         self._tempo = tempo
         self._leap = leap
+        self._renewal = renewal
+        self._troubled = troubled
+        self._troubles: dict[str, Exception] = {}
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._held: dict[str, Held] = {}
         self._turns: dict[str, Turn] = {}
         self._out: dict[str, str] = {}  # attempt -> run
+        self._weights: dict[str, float] = {}  # attempt -> the part of a slot that it takes
+        self._weight = 0.0
         self._timers: list[tuple[datetime, int, str, TimerFired]] = []
         self._order = count()
         self._full: set[str] = set()  # limits that refused somebody, until one who holds them ends
         self._paused_by = ""  # what nobody need be told again
+        self._paused_at: float | None = None
         self._claims: dict[str, list[str]] = {}  # attempt -> limits it holds
         self._early: deque[Message | None] = deque()  # what arrived while nothing could be recorded
         self._pids: dict[str, list[tuple[str, int]]] = {}
@@ -119,6 +138,8 @@ class Engine:
         executor.open(self._inbox.put)
         if wakeup is not None:
             wakeup.listen(lambda: self._inbox.put(None))
+        if renewal is not None:
+            renewal.start()
 
     # --- what the caller does ---
 
@@ -135,11 +156,15 @@ class Engine:
         self._send(held, Begin())
         self._fire_timers()  # a deadline that passed meanwhile comes before the loss of what it would have stopped
         for attempt in list(held.progress.attempts):
-            if self._executor.adopt(attempt):
-                self._out[attempt] = held.run.id
-            else:
-                cause = Cause(CauseKind.INFRASTRUCTURE, "the engine that ran it went away, and its process with it")
-                self._send(held, WentAway(Gone(attempt, cause, lost=True)))
+            match self._executor.adopt(attempt):
+                case Adoption.RUNNING:
+                    self._take_out(attempt, held.run.id, 1.0)
+                case Adoption.GONE:
+                    cause = Cause(CauseKind.INFRASTRUCTURE, "the engine that ran it went away, and its process with it")
+                    self._send(held, WentAway(Gone(attempt, cause, lost=True)))
+                case Adoption.NOT_BEGUN:
+                    cause = Cause(CauseKind.INFRASTRUCTURE, "the engine went away before it had begun")
+                    self._send(held, WentAway(Gone(attempt, cause, lost=True, begun=False)))
 
     def cancel(self, run_id: str, actor: str) -> None:
         """Cancel a run that this engine holds; from the engine's own thread."""
@@ -153,6 +178,22 @@ class Engine:
 
     def holds(self, run_id: str) -> bool:
         return run_id in self._held
+
+    @property
+    def holding(self) -> int:
+        """How many runs it holds."""
+        return len(self._held)
+
+    @property
+    def room(self) -> int:
+        """How many more attempts could be out if somebody had them."""
+        waiting = sum(len(held.progress.ready) for held in self._held.values())
+        return max(self._executor.slots - int(self._weight) - waiting, 0)
+
+    @property
+    def paused(self) -> str:
+        """Why nothing can be recorded just now, or ""; from any thread or signal handler."""
+        return self._paused_by
 
     def run(self, until: Callable[[], bool]) -> None:
         """Turn until `until` says so or nothing is held any more."""
@@ -169,15 +210,33 @@ class Engine:
         self._dispatch()
         self._commit()
 
+    def leave(self) -> None:
+        """Stop what is out, with its grace, so that others may soon take the runs. What ends well meanwhile is kept."""
+        cause = Cause(CauseKind.INFRASTRUCTURE, "its engine was told to end")
+        for attempt in list(self._out):
+            self._executor.stop(attempt, cause, self._tempo.grace)
+        while self._out:
+            for message in self._wait():
+                if not isinstance(message, Gone | Report) or (isinstance(message, Report) and message.state in _WELL):
+                    self._take(message)
+                elif message.attempt in self._out:
+                    self._is_over(message.attempt)  # it stays open, and whoever goes on with the run tries again
+            self._commit()
+
     def close(self) -> None:
         """Let go of the runs, unfinished ones too: another engine may take them."""
         self._executor.close()
+        if self._renewal is not None:
+            self._renewal.close()
+        if self._held and not self._paused_by:
+            # If it fails: our lock is free in a moment, and elsewhere the leases lapse.
+            with contextlib.suppress(StorageError), self._database.write() as connection:
+                for held in sorted(self._held.values(), key=lambda held: held.run.id):
+                    runs.release(connection, held.run.id, self._owner.id, held.epoch)
+            if self._wakeup is not None:
+                self._wakeup.ring()
         if self._wakeup is not None:
             self._wakeup.close()
-        if self._held:
-            with self._database.write() as connection:
-                for held in self._held.values():
-                    runs.release(connection, held.run.id, self._owner.id, held.epoch)
         self._held.clear()
 
     def answer(self, request: Request) -> Reply:
@@ -190,9 +249,12 @@ class Engine:
         while True:
             held.now = self._clock.now()
             try:
-                return answer(self._database, held, self._owner.id, unit, request, self._actions)
+                reply = answer(self._database, held, self._owner.id, unit, request, self._actions)
             except StorageError as problem:
                 self._pause([Turn(held)], problem)
+            else:
+                self._go_on()
+                return reply
 
     # --- observe ---
 
@@ -244,9 +306,14 @@ class Engine:
                 key = unit.key if unit is not None else None
                 self._turn_of(held).moves.append(Noted("executor.note", self._clock.now(), key, {"text": text}))
 
+    def _take_out(self, attempt: str, run_id: str, weight: float) -> None:
+        self._out[attempt], self._weights[attempt] = run_id, weight
+        self._weight += weight
+
     def _is_over(self, attempt: str) -> None:
         """Its slot is free, and what it held of limits will be with the next commit."""
         del self._out[attempt]
+        self._weight -= self._weights.pop(attempt)
         self._full.difference_update(self._claims.pop(attempt, ()))
 
     def _fire_timers(self) -> None:
@@ -261,9 +328,13 @@ class Engine:
         """Renew leases, take in commands and look at previous runs: what a lost hint would have told."""
         self._swept = self._clock.monotonic()
         self._full.clear()
+        if not self._held:
+            return
         try:
             with self._database.write() as connection:
                 renewed = runs.renew(connection, self._owner.id)
+            if self._renewal is not None:
+                self._renewal.done()
             with self._database.read() as connection:
                 if renewed != len(self._held):
                     self._let_go_of_lost(runs.held(connection))
@@ -291,10 +362,13 @@ class Engine:
         if wish.run in self._turns and wish.id in self._turns[wish.run].commands:
             return
         event = event_of(wish) if counts else None
+        once_more = isinstance(event, Cancel) and held.progress.cancelled is not None
         if event is not None:
             self._send(held, event)
         if isinstance(event, Marked) and held.progress.is_being_marked(event.key):
             return  # it stays until all inside has ended: nothing else would tell another engine
+        if once_more and not held.progress.state.final:
+            return  # so does that the teardowns are to be stopped, too
         turn = self._turn_of(held)
         turn.commands.append(wish.id)
         wanted = priority_of(wish)
@@ -309,6 +383,17 @@ class Engine:
         return turn
 
     def _send(self, held: Held, event: Event) -> None:
+        if held.run.id in self._troubles:
+            return
+        try:
+            self._decide(held, event)
+        except Exception as problem:
+            if self._troubled is None:
+                raise
+            self._troubles[held.run.id] = problem
+            self._turn_of(held)
+
+    def _decide(self, held: Held, event: Event) -> None:
         # A queue, not a recursion: each answer of the cache may lead to the next question.
         todo = deque([event])
         while todo:
@@ -335,30 +420,52 @@ class Engine:
         return found
 
     def _dispatch(self) -> None:
-        room = self._executor.slots - len(self._out)
+        room = self._executor.slots - self._weight
         for held in sorted(self._held.values(), key=lambda held: (-held.run.priority, held.run.id)):
             if room <= 0:
                 return
             if not held.progress.ready:
                 continue
-            before = held.progress.running
-            self._send(held, Dispatch(room, frozenset(self._full)))
-            room -= held.progress.running - before
+            turn = self._turns.get(held.run.id)
+            seen = len(turn.moves) if turn is not None else 0
+            self._send(held, Dispatch(room, frozenset(self._full), self._executor.ahead))
+            turn = self._turns.get(held.run.id)
+            moves = turn.moves[seen:] if turn is not None else []
+            room -= sum(move.weight for move in moves if isinstance(move, AttemptStarted))
 
     # --- commit, then act ---
 
     def _commit(self) -> None:
         if not self._turns:
             return
-        turns = [self._turns[run_id] for run_id in sorted(self._turns)]
-        written = self._writer.write(turns)
-        self._paused_by = ""
+        turns = [self._turns[run_id] for run_id in sorted(self._turns) if run_id not in self._troubles]
+        written = self._writer.write(turns) if turns else []
+        self._go_on()
         self._turns.clear()
         _committed()
         for turn, result in zip(turns, written, strict=True):
-            self._act(turn, result)
-        if self._wakeup is not None and any(result.freed for result in written):
+            try:
+                if not isinstance(result, Written):
+                    raise result
+                self._act(turn, result)
+            except Exception as problem:
+                if self._troubled is None:
+                    raise
+                self._troubles[turn.held.run.id] = problem
+        if self._wakeup is not None and any(isinstance(result, Written) and result.freed for result in written):
             self._wakeup.ring()
+        while self._troubles:
+            self._give_up(*self._troubles.popitem())
+
+    def _give_up(self, run_id: str, problem: Exception) -> None:
+        """This run cannot be carried on as it is; the others can."""
+        held = self._held.get(run_id)
+        if held is not None and self._troubled is not None:
+            self._let_go(held, f"it cannot be carried on: {problem}")
+            self._troubled(held, problem)
+
+    def _go_on(self) -> None:
+        self._paused_by, self._paused_at = "", None
 
     def _pause(self, turns: Sequence[Turn], problem: StorageError) -> None:
         """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept, in order."""
@@ -367,7 +474,17 @@ class Engine:
             self._paused_by = why
             for turn in turns:
                 self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": why})])
-        deadline = time.monotonic() + self._tempo.retry_storage
+                # To be told by the record too, as soon as there is one again.
+                self._turn_of(turn.held).moves.append(Noted("run.waited", self._clock.now(), None, {"message": why}))
+        now = time.monotonic()
+        self._paused_at = self._paused_at or now
+        if 0 < self._tempo.patience <= now - self._paused_at:
+            raise Unfinished(
+                f"given up after {now - self._paused_at:.0f} s without the database: {problem.message}",
+                place=problem.place,
+                remedy="what was recorded is safe; `tidemill resume RUN` goes on once the database is back",
+            )
+        deadline = now + self._tempo.retry_storage
         while (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._early.append(self._inbox.get(timeout=left))
@@ -379,25 +496,26 @@ class Engine:
             return
         self._full = (self._full - result.freed) | result.refused
         for start in result.started:
-            self._out[start.record.id] = held.run.id
+            self._take_out(start.record.id, held.run.id, start.weight)
             if start.execute.limits:
                 self._claims[start.record.id] = [key for key, _ in start.execute.limits]
         self._tell(held, turn.moves)
         for move in turn.moves:
             if isinstance(move, StopAttempt):
                 self._executor.stop(move.attempt, move.cause, self._tempo.grace)
-        for start in result.started:
-            self._executor.start(ticket_for(held, start, self._store))
+        if result.started:
+            self._executor.start(*[ticket_for(held, start, self._store) for start in result.started])
             _started()
         if held.run.state.final:
             del self._held[held.run.id]
             self._pids.pop(held.run.id, None)
 
-    def _let_go(self, held: Held) -> None:
-        """Somebody else has the lease now: nothing of ours may go on."""
+    def _let_go(self, held: Held, why: str = "another engine took the run over") -> None:
+        """Nothing of ours may go on, most often because somebody else has the lease now."""
         del self._held[held.run.id]
         self._pids.pop(held.run.id, None)
-        cause = Cause(CauseKind.INFRASTRUCTURE, "another engine took the run over")
+        self._tell(held, [Noted("run.let-go", self._clock.now(), None, {"message": why})])
+        cause = Cause(CauseKind.INFRASTRUCTURE, why)
         for attempt in [attempt for attempt, run_id in self._out.items() if run_id == held.run.id]:
             self._is_over(attempt)
             self._executor.stop(attempt, cause, 0.0)

@@ -27,10 +27,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """There is room for `slots` more attempts, and none for those that need one of the `full` limits."""
+    """There is room for `slots` more attempts, and none for those that need one of the `full` limits.
 
-    slots: int
+    `ahead`: who will be done at once may be given out before a slot is free, and takes only a part of one.
+    """
+
+    slots: float
     full: frozenset[str] = frozenset()
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,10 @@ class TaskMoved:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt to be started after the commit. `final_number` is the last number the retry policy allows."""
+    """An attempt to be started after the commit. `final_number` is the last number the retry policy allows.
+
+    `weight` is the part of a slot that it takes.
+    """
 
     record: AttemptRecord
     key: Key
@@ -159,11 +166,15 @@ class AttemptStarted:
     execute: Execute
     final_number: int
     resume: Any = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptSettled:
+    """An attempt has its final state. `held`: it may hold limits, which are free with the commit."""
+
     record: AttemptRecord
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +199,14 @@ class Remember:
     parts: Mapping[str, Any]
     outputs: Mapping[str, Any]
     ttl: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Reuse no result of the task runs that made these artifacts: their content is damaged."""
+
+    key: Key
+    artifacts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +240,7 @@ Move: TypeAlias = (
     | StopAttempt
     | LookUp
     | Remember
+    | Forget
     | SetTimer
     | KeepPush
     | Noted

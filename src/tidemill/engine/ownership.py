@@ -1,7 +1,7 @@
 """Who owns a run: a named engine that holds an OS file lock while it lives; a dead owner's runs are free at once.
 
-Where the lock cannot be seen (another machine), a lease counts as lost when its renewal counter has stood still for the
-whole length of the lease by the observer's own monotonic clock.
+Where the lock cannot be seen (another machine, another home), a lease counts as lost when its renewal counter has stood
+still for the whole length of the lease by the observer's own monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import glob
 import os
 import socket
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
+from tidemill.core.blake import blake2b
 from tidemill.storage.metadata.runs import Lease
 
 _LOCK, _NEW = ".lock", ".new"
@@ -26,7 +28,8 @@ class Owner:
         self.folder = folder
         self.host = socket.gethostname()
         self.pid = os.getpid()
-        self.id = f"{self.host}.{self.pid}.{uuid.uuid4().hex[:8]}"
+        self._neighbours = f"{self.host}.{_place(folder)}."
+        self.id = f"{self._neighbours}{self.pid}.{uuid.uuid4().hex[:8]}"
         self.lock_file = folder / f"{self.id}{_LOCK}"
         self._lock = _locked(self.lock_file)
 
@@ -38,11 +41,14 @@ class Owner:
             self._lock = -1
 
     def is_dead(self, other: str) -> bool:
-        """Whether another owner is known to be dead: nobody holds its lock, or it was of this host and left none."""
+        """Whether another owner is known to be dead: it kept its lock in this folder, and nobody holds that any more.
+
+        Of owners that keep theirs elsewhere nothing is known: a machine of the same name, or another home on this one.
+        """
+        if not other.startswith(self._neighbours):
+            return False
         path = self.folder / f"{other}{_LOCK}"
-        if not path.exists():
-            return other.startswith(self.host + ".")
-        return _bury(path)
+        return not path.exists() or _bury(path)
 
     def bury_the_dead(self) -> None:
         """Remove what engines of this host left in the folder when they were killed: locks, and bells nobody hears."""
@@ -55,6 +61,18 @@ class Owner:
             # Its engine locks before it hangs up the bell, and takes the bell down before it unlocks.
             if not bell.with_suffix(_LOCK).exists():
                 bell.unlink(missing_ok=True)
+
+
+def host_of(owner: str) -> str:
+    """The machine of an owner, by its id; for people."""
+    return owner.rsplit(".", 3)[0]
+
+
+def _place(folder: Path) -> str:
+    """Tells this folder from those of other machines and containers that have the same name."""
+    there = folder.stat()
+    parts = (os.path.realpath(folder), there.st_dev, there.st_ino)
+    return blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
 
 
 def _locked(path: Path) -> int:
@@ -91,14 +109,23 @@ def _bury(path: Path) -> bool:
 
 
 class Observer:
-    """Remembers when each foreign lease was last seen to change, in seconds of a monotonic clock."""
+    """Remembers when each foreign lease was last seen to change, in seconds of a monotonic clock.
 
-    def __init__(self, length_s: float) -> None:
+    Only what was watched counts: after more than `blind_s` seconds without a look (because the observer was stopped, or
+    the database was away, for the owners as well) every lease has its whole length again.
+    """
+
+    def __init__(self, length_s: float, blind_s: float | None = None) -> None:
         self._length = length_s
+        self._blind = length_s if blind_s is None else blind_s
         self._seen: dict[str, tuple[Lease, float]] = {}
+        self._looked = float("-inf")
 
-    def lapsed(self, leases: list[Lease], monotonic: float) -> list[Lease]:
+    def lapsed(self, leases: Iterable[Lease], monotonic: float) -> list[Lease]:
         """Those that have stood still for the whole length."""
+        if monotonic - self._looked > self._blind:
+            self._seen.clear()
+        self._looked = monotonic
         current = {lease.run: lease for lease in leases}
         self._seen = {run: seen for run, seen in self._seen.items() if current.get(run) == seen[0]}
         for run, lease in current.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidemill.core.bindings import Output, RunField
 from tidemill.core.causes import Cause
@@ -23,11 +23,20 @@ from tidemill.engine.outcome import of_many
 from tidemill.engine.queue import ReadyQueue
 from tidemill.engine.tally import Tally, combined
 from tidemill.engine.unit import Unit
+from tidemill.engine.units import Units
 from tidemill.planning.facts import CacheHit, CacheMiss, NotYet
 from tidemill.planning.resolve import Place, Unbound, value_of
 
 ROOT = Key("")
 _NO_COUNTS = Counts()
+
+
+class Former(NamedTuple):
+    """How a task run stood before it was reopened because of damage; `leaf`: it is a task, not what holds tasks."""
+
+    state: TaskState
+    outputs: Mapping[str, Any]
+    leaf: bool
 
 
 class Progress:
@@ -41,7 +50,8 @@ class Progress:
         self.cancelled: Cause | None = run.cause if run.state is RunState.CANCELLING else None
         root = Site("", Node("", Sub(wiring.pipeline.root)), "", ())
         self.root = Unit(ROOT, root, TaskKind.SCOPE, Counts(), state=TaskState.RUNNING)
-        self.units: dict[Key, Unit] = {ROOT: self.root}
+        self.units = Units(wiring.sites)
+        self.units[ROOT] = self.root
         self.tallies: dict[Key, Tally] = {}
         self.expansions: dict[Key, Tally] = {}
         self.artifacts: dict[str, Artifact] = {}
@@ -52,6 +62,7 @@ class Progress:
         self.asking: set[Key] = set()  # units whose cache answer is under way
         self.previous_states: Mapping[str, TaskState] | None = None
         self.attempt_number = 0
+        self.epoch = 0  # of the lease under which attempts start
         self.skips: dict[Key, str] = {}  # (path, shared prefix) -> who said so
         self.stored: dict[Key, TaskRecord] = {}  # rows not yet taken over by a unit, while restoring
         self.generations: dict[Key, int] = {}  # of task runs that were reopened
@@ -59,6 +70,14 @@ class Progress:
         self.open_attempts: dict[Key, AttemptRecord] = {}  # out when the run was last written, while restoring
         self.pushes: dict[str, Mapping[str, Any]] = {}
         self.any_stopping = False
+        self.brief: set[str] = set()  # paths of tasks whose last attempt was over at once
+        self.makers: dict[str, Key] = {}  # artifact -> the task run of this run that gave it
+        self.acted: set[tuple[Key, int]] = set()  # task runs and generations that had effects
+        self.former: dict[Key, Former] = {}  # how those stood that are open again because of damage
+        self.replaced: dict[str, str] = {}  # artifacts of former generations -> what was made in their place
+        self.damaged: set[str] = set()  # artifacts that are being made anew
+        self.held_back: set[Key] = set()  # pending units that would read one of them
+        self.mending: set[Key] = set()  # units that found damage and wait until it is mended
 
     # --- structure ---
 
@@ -110,7 +129,7 @@ class Progress:
     def _ends(self, site: Site, prefix: Instance) -> Iterator[TaskState]:
         if len(prefix) == site.width:
             unit = self.units.get(Key(site.path, prefix))
-            yield unit.state if unit is not None else self._container_state(site, prefix)
+            yield self._seen(unit) if unit is not None else self._container_state(site, prefix)
             return
         frame = site.frames[len(prefix)] if len(prefix) < len(site.frames) else Frame(site.path, True, False)
         steps = self.steps(frame, prefix)
@@ -120,6 +139,11 @@ class Progress:
         for step in steps:
             yield from self._ends(site, (*prefix, step))
 
+    def _seen(self, unit: Unit) -> TaskState:
+        """What others are told: being mended is nobody's business who went on before."""
+        former = self.former.get(unit.key) if self.former else None
+        return unit.state if former is None else former.state
+
     def _container_state(self, site: Site, prefix: Instance) -> TaskState:
         """The state of the innermost container that exists around a node that does not."""
         while True:
@@ -127,7 +151,7 @@ class Progress:
                 Key(site.path, prefix[: len(site.frames)])
             )
             if unit is not None:
-                return unit.state
+                return self._seen(unit)
             if not site.parent:
                 return TaskState.PENDING
             site = self.wiring.site(site.parent)
@@ -187,6 +211,8 @@ class Progress:
         return self.units[key].sizes
 
     def output(self, key: Key, name: str) -> Value | Missing:
+        if key in self.former:
+            return self.former[key].outputs.get(name, MISSING)
         unit = self.units.get(key)
         return MISSING if unit is None else unit.outputs.get(name, MISSING)
 
@@ -211,9 +237,11 @@ class Progress:
         return unit.sources[position]
 
     def artifact(self, id: str) -> Artifact:
-        if id not in self.artifacts:
+        """The record of an artifact, or of what was made in its place."""
+        found = self.artifacts.get(self.replaced.get(id, id))
+        if found is None:
             raise Unbound(f"the artifact {id!r} is not known to this run")
-        return self.artifacts[id]
+        return found
 
     def run(self, field: RunField) -> Value:
         record = self.run_record

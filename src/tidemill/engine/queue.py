@@ -51,6 +51,11 @@ class ReadyQueue:
                 return place
         return None
 
+    def put_back(self, place: Place) -> None:
+        """Undo a `pop`."""
+        self._places[place.key] = place
+        heapq.heappush(self._heap, place)
+
     def set_aside(self, place: Place, limit: str) -> None:
         """Put back one that was taken out, out of the way until `limit` is free."""
         self._places[place.key] = place

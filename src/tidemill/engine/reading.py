@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidemill.core.bindings import RESULT, Collect, Output
-from tidemill.core.errors import InputError, NotFound, did_you_mean
+from tidemill.core.errors import InputError, NotFound, StateError, did_you_mean
 from tidemill.core.history import RunRecord
 from tidemill.core.instances import Step, instance_text
 from tidemill.core.records import Artifact, Reply, Request
@@ -23,10 +23,11 @@ from tidemill.storage.metadata.database import Connection, Database
 _KNOWN = frozenset({"key", "run", "pipeline", "earlier", "index"})
 
 
-def read_output(database: Database, held: Held, unit: Unit, request: Request) -> Reply:
+def read_output(database: Database, held: Held, owner: str, unit: Unit, request: Request) -> Reply:
     """`request.name` is the node; arguments: key, index, and which run: `run` (an id), or `pipeline` and `earlier`.
 
     `earlier` 1 is the run before this one, or with `pipeline` the newest finished run of that pipeline.
+    Raises StateError if `owner` has lost the run.
     """
     asked = request.arguments
     _check(asked)
@@ -39,9 +40,16 @@ def read_output(database: Database, held: Held, unit: Unit, request: Request) ->
         ids = [ref.id for ref in references(value)]
         found: dict[str, Artifact] = artifacts.get_many(connection, held.team, ids)
         if found:
+            keep_for(connection, held, owner)
             place = (held.run.id, unit.key.path, instance_text(unit.key.instance), unit.generation)
             artifacts.use(connection, held.team, *place, sorted(found))
     return Reply(request.number, value, found)
+
+
+def keep_for(connection: Connection, held: Held, owner: str) -> None:
+    """Make sure that what follows in this transaction is written by the owner of the run. Raises StateError."""
+    if not runs.guard(connection, held.run.id, owner, held.epoch, held.next_seq):
+        raise StateError("another engine has taken the run over", remedy="it will run this task again")
 
 
 def _check(asked: Mapping[str, Any]) -> None:

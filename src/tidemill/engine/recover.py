@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from tidemill.core.crash import point
-from tidemill.core.errors import StateError, TidemillError
-from tidemill.core.graph_json import pipeline_digest, pipeline_from_text
-from tidemill.core.history import EventRecord, RunRecord, TaskRecord
+from tidemill.core.errors import NotFound, StateError, TidemillError
+from tidemill.core.graph_json import pipeline_from_text
+from tidemill.core.history import CommandKind, EventRecord, RunRecord, TaskRecord
+from tidemill.core.instances import Key, instance_from
 from tidemill.core.records import Artifact
 from tidemill.core.states import RunState
-from tidemill.core.values import references
+from tidemill.core.values import digest, references
 from tidemill.core.wiring import Wiring
 from tidemill.engine.held import Held
 from tidemill.engine.ownership import Observer, Owner
 from tidemill.engine.progress import Progress
 from tidemill.engine.reopen import reopened
-from tidemill.engine.restore import restore
-from tidemill.storage.metadata import artifacts, attempts, definitions, events, pushes, runs, task_runs
+from tidemill.engine.restore import Before, restore
+from tidemill.storage.metadata import (
+    artifacts,
+    attempts,
+    commands,
+    definitions,
+    effects,
+    events,
+    leaves,
+    pushes,
+    runs,
+    task_runs,
+)
 from tidemill.storage.metadata.database import Connection, Database
 from tidemill.storage.metadata.errors import RowDamaged
+from tidemill.storage.metadata.leaves import StoredLeaves
+from tidemill.storage.metadata.runs import Lease
 
 _taken = point("lease.taken")
+_OF_ONE_GENERATION = frozenset({CommandKind.CANCEL, CommandKind.MARK, CommandKind.APPROVE, CommandKind.EVENT})
 
 
 def take(database: Database, run_id: str, owner: Owner) -> int | None:
-    """The epoch of a lease that was free or whose owner is dead; None if somebody alive holds it."""
+    """The epoch of a lease that was free, ours already, or a dead owner's; None if somebody alive holds it."""
     with database.write() as connection:
         epoch = runs.take(connection, run_id, owner.id)
         if epoch is None:
             lease = runs.lease(connection, run_id)
-            if lease is not None and owner.is_dead(lease.owner):
+            if lease is not None and lease.owner == owner.id:
+                epoch = lease.epoch
+            elif lease is not None and owner.is_dead(lease.owner):
                 epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
     if epoch is not None:
         _taken()
@@ -44,7 +62,7 @@ def take_over(database: Database, run_id: str, owner: Owner, length_s: float, wa
 
     `wait` sleeps for some seconds. Raises StateError if the owner is alive.
     """
-    observer, waited = Observer(length_s), 0.0
+    observer, waited = Observer(length_s, length_s / 2), 0.0
     while True:
         epoch = take(database, run_id, owner)
         if epoch is not None:
@@ -52,8 +70,7 @@ def take_over(database: Database, run_id: str, owner: Owner, length_s: float, wa
         with database.read() as connection:
             leases = [lease for lease in runs.held(connection) if lease.run == run_id]
         for lease in observer.lapsed(leases, waited):
-            with database.write() as connection:
-                epoch = runs.steal(connection, run_id, lease.owner, lease.epoch, lease.renewals, owner.id)
+            epoch = take_lapsed(database, lease, owner)
             if epoch is not None:
                 return epoch
         if waited > length_s:
@@ -65,13 +82,27 @@ def take_over(database: Database, run_id: str, owner: Owner, length_s: float, wa
         waited += length_s / 10
 
 
+def take_lapsed(database: Database, lease: Lease, owner: Owner) -> int | None:
+    """The epoch of a lease that was watched for its whole length; None if it has moved after all."""
+    with database.write() as connection:
+        epoch = runs.steal(connection, lease.run, lease.owner, lease.epoch, lease.renewals, owner.id)
+    if epoch is not None:
+        _taken()
+    return epoch
+
+
 def load(database: Database, run_id: str, epoch: int, now: datetime, code: Mapping[str, str] | None = None) -> Held:
     """A run and its memory, as they were last written. `code` as in `wiring_of`."""
     with database.read() as connection:
         run = runs.get(connection, run_id)
         wiring = wiring_of(connection, run, code)
-        rows = task_runs.load(connection, run_id)
-        progress = _progress(connection, run, wiring, rows)
+        rows, ended = leaves.load(connection, run_id)
+        last = attempts.last_number(connection, run_id)
+        if rows or ended or last:
+            progress = _progress(connection, run, wiring, rows, ended, last)
+        else:
+            # Of a run in which nothing ever began nothing else can have been recorded.
+            progress = restore(wiring, run, [], [], {}, {})
     return Held(run, wiring, progress, epoch, run.next_seq, now)
 
 
@@ -118,12 +149,17 @@ def _reopen(
         wiring = wiring_of(connection, run, code)
         rows = task_runs.load(connection, run_id)
         old, tried = run.state, attempts.of_run(connection, run.id)
-        run, fresh, progress = reopened(wiring, run, rows, tried, _artifacts(connection, run, rows), now, also)
+        known, before = _made(connection, run, rows, set())
+        run, fresh, progress = reopened(wiring, run, rows, tried, known, now, also, before)
         runs.change(connection, run, old)
         task_runs.save(connection, run.team, fresh)
+        # What was wished of the run before it ended, and came too late, is not meant for what now begins.
+        late = [wish.id for wish in commands.pending(connection, [run_id]) if wish.kind in _OF_ONE_GENERATION]
+        commands.consume(connection, late)
         again = len(fresh)
         payload = {"by": actor, "generation": run.generation, "again": again, "kept": len(rows) - again}
-        runs.guard(connection, run_id, owner.id, epoch, run.next_seq + 1)
+        if not runs.guard(connection, run_id, owner.id, epoch, run.next_seq + 1):
+            raise StateError(f"run {run_id} was taken over meanwhile", remedy=f"see `tidemill show {run_id}`")
         events.append(connection, run.team, [EventRecord(run_id, run.next_seq, now, "run.reopened", payload=payload)])
     return Held(run, wiring, progress, epoch, run.next_seq + 1, now)
 
@@ -133,8 +169,9 @@ def wiring_of(connection: Connection, run: RunRecord, code: Mapping[str, str] | 
 
     A function that has changed loses its fingerprint: what it gives now belongs to no key of this definition.
     """
-    pipeline = pipeline_from_text(definitions.get(connection, run.team, run.definition))
-    if pipeline_digest(pipeline) != run.definition:
+    stored = definitions.get(connection, run.team, run.definition)
+    pipeline = pipeline_from_text(stored)
+    if digest(json.loads(stored)) != run.definition:
         raise RowDamaged(
             f"the stored definition of run {run.id} is not what was stored",
             remedy="run the pipeline again from its file",
@@ -145,15 +182,37 @@ def wiring_of(connection: Connection, run: RunRecord, code: Mapping[str, str] | 
     return Wiring(pipeline)
 
 
-def _progress(connection: Connection, run: RunRecord, wiring: Wiring, rows: list[TaskRecord]) -> Progress:
-    tried = attempts.of_run(connection, run.id)
-    pushed = {attempt.id: pushes.of(connection, attempt.id) for attempt in tried if not attempt.state.final}
-    return restore(wiring, run, rows, tried, _artifacts(connection, run, rows), pushed)
+def intact(connection: Connection, run: RunRecord) -> bool:
+    """Whether the text of the run's definition is what was stored, even if this version cannot read it."""
+    try:
+        return digest(json.loads(definitions.get(connection, run.team, run.definition))) == run.definition
+    except (NotFound, ValueError, RecursionError):
+        return False
 
 
-def _artifacts(connection: Connection, run: RunRecord, rows: list[TaskRecord]) -> dict[str, Artifact]:
-    """What this run made, and what it took over from the cache."""
-    found = {artifact.id: artifact for _, artifact in artifacts.of_run(connection, run.id)}
-    named = {ref.id for row in rows for value in row.outputs.values() for ref in references(value)}
+def _progress(
+    connection: Connection, run: RunRecord, wiring: Wiring, rows: list[TaskRecord], ended: StoredLeaves, last: int
+) -> Progress:
+    out, pushed = attempts.open_of(connection, run.id), pushes.of_open(connection, run.id)
+    known, before = _made(connection, run, rows, ended.references())
+    return restore(wiring, run, rows, out, known, pushed, before, ended, last)
+
+
+def _made(
+    connection: Connection, run: RunRecord, rows: list[TaskRecord], named: set[str]
+) -> tuple[dict[str, Artifact], Before]:
+    """What this run made, and what it took over from the cache; and what else was recorded of who did what.
+
+    `named` are artifacts that are named by what is not among `rows`.
+    """
+    made = artifacts.of_run(connection, run.id)
+    found = {artifact.id: artifact for _, artifact in made}
+    old = task_runs.superseded(connection, run.id) if any(row.generation for row in rows) else []
+    named |= {ref.id for row in (*rows, *old) for value in row.outputs.values() for ref in references(value)}
     found.update(artifacts.get_many(connection, run.team, sorted(named - found.keys())))
-    return found
+    makers = {artifact.id: Key(by.path, instance_from(by.instance)) for by, artifact in made}
+    acted = {
+        (Key(path, instance_from(instance)), generation)
+        for path, instance, generation in effects.had_by(connection, run.id)
+    }
+    return found, Before(makers, acted, old)

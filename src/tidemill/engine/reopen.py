@@ -17,7 +17,7 @@ from tidemill.core.records import Artifact
 from tidemill.core.states import RunState, TaskState
 from tidemill.core.wiring import Edge, Site, Wiring, ancestors
 from tidemill.engine.progress import Progress
-from tidemill.engine.restore import key_of, restore
+from tidemill.engine.restore import NOTHING_BEFORE, Before, key_of, restore
 from tidemill.engine.steering import skipped_by
 from tidemill.planning.expand import split_index
 
@@ -32,6 +32,7 @@ def reopened(
     artifacts: Mapping[str, Artifact],
     now: datetime,
     also: Collection[str] = (),
+    before: Before = NOTHING_BEFORE,
 ) -> tuple[RunRecord, list[TaskRecord], Progress]:
     """The run as it goes on, in its next generation; the rows that supersede others; its memory.
 
@@ -46,7 +47,7 @@ def reopened(
         for row in rows
         if key_of(row) in again
     ]
-    return run, fresh, restore(wiring, run, [*kept, *fresh], attempts, artifacts, {})
+    return run, fresh, restore(wiring, run, [*kept, *fresh], attempts, artifacts, {}, before)
 
 
 def to_run_again(wiring: Wiring, rows: Sequence[TaskRecord], also: Collection[str] = ()) -> set[Key]:

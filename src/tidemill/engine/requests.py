@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from tidemill.core.errors import InputError, NotFound, StateError, TidemillError, did_you_mean
+from tidemill.core.crash import point
+from tidemill.core.errors import InputError, NotFound, TidemillError, did_you_mean
 from tidemill.core.instances import instance_text
 from tidemill.core.records import Reply, Request, Verb
 from tidemill.core.values import MISSING, Value
 from tidemill.engine.held import Held
-from tidemill.engine.reading import read_output
+from tidemill.engine.reading import keep_for, read_output
 from tidemill.engine.unit import Unit
-from tidemill.storage.metadata import effects, runs, variables
+from tidemill.storage.metadata import effects, variables
 from tidemill.storage.metadata.database import Connection, Database
 from tidemill.storage.metadata.errors import DatabaseBusy, DatabaseFull, DatabaseUnavailable
+
+_acted = point("engine.acted")
+_effect_recorded = point("engine.effect-recorded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def answer(
             case Verb.ACT:
                 return _act(database, held, owner, unit, request, actions)
             case Verb.READ:
-                return read_output(database, held, unit, request)
+                return read_output(database, held, owner, unit, request)
             case Verb.VARIABLE:
                 return _variable(database, held, request)
     except (DatabaseBusy, DatabaseFull, DatabaseUnavailable):
@@ -70,13 +74,15 @@ def _act(
         raise InputError(f"there is no action {request.name!r}", remedy=did_you_mean(request.name, actions))
     place = (held.run.id, unit.key.path, instance_text(unit.key.instance), unit.generation)
     with database.write() as connection:
-        if not runs.guard(connection, held.run.id, owner, held.epoch, held.next_seq):
-            raise StateError("another engine has taken the run over", remedy="it will run this task again")
+        keep_for(connection, held, owner)
         done = effects.answer(connection, *place, request.number)
+        held.progress.acted.add((unit.key, unit.generation))
         if done is None:
             context = ActionContext(connection, held.team, held.run.id, unit.key.path, held.now)
             effect = effects.Effect(request.name, action(context, request.arguments))
             done = effects.record(connection, held.team, *place, request.number, effect, held.now)
+            _acted()
+    _effect_recorded()
     if done.action != request.name:
         raise InputError(
             f"effect {request.number} of this task run was {done.action!r} before, and is now {request.name!r}",

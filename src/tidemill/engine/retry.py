@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
+from tidemill.core.blake import blake2b
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import LostPolicy, OnLost, Retry
 
@@ -40,6 +40,11 @@ def after_failure(policy: Retry | None, cause: Cause, rule: int | None, failures
 def after_loss(policy: OnLost, losses: int) -> bool:
     """Whether an attempt whose process or machine went away is tried again, out of the budget for losses."""
     return policy.policy is LostPolicy.RETRY and losses <= policy.budget
+
+
+def delay_after_obstacle(losses: int) -> float:
+    """Seconds until the next try when a machine had no room, or took nothing: somebody has to see to it. 5, 30, 180."""
+    return min(5.0 * 6.0 ** (losses - 1), 180.0)
 
 
 def backoff(policy: Retry, delay: float, failures: int, luck: float) -> float:

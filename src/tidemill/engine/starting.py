@@ -34,7 +34,7 @@ def consider(flow: Flow, unit: Unit) -> None:
                 flow.progress.asking.add(unit.key)
                 unit.wanted = None
         case End(state=state, cause=cause, outputs=outputs, artifacts=artifacts):
-            flow.keep_artifacts(artifacts)
+            flow.keep_artifacts(unit, artifacts)
             unit.outputs = outputs
             end(flow, unit, state, cause, artifacts)
         case Expand(sizes=sizes, count=count, empty=empty):
@@ -43,6 +43,8 @@ def consider(flow: Flow, unit: Unit) -> None:
             _enter(flow, unit, inputs)
         case Hold():
             _hold(flow, unit, decision)
+        case Execute(used=used) if not flow.progress.damaged.isdisjoint(used):
+            flow.progress.held_back.add(unit.key)
         case Execute():
             make_ready(flow, unit, decision)
         case Reuse(outputs=outputs, source=source):

@@ -28,7 +28,7 @@ def cancel_inside(flow: Flow, unit: Unit, cause: Cause, teardowns: bool = False)
     """End or stop everything inside a scope or map that has not ended."""
     progress = flow.progress
     progress.any_stopping = True
-    inside = [other for other in progress.units.values() if _is_inside(other, unit)]
+    inside = [other for other in progress.units.made() if _is_inside(other, unit)]
     for other in inside:
         if other.state.final or (progress.teardown(other) and not teardowns):
             continue

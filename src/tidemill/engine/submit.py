@@ -42,8 +42,11 @@ class Submission:
     entry: str = ""
 
 
-def submit(database: Database, wanted: Submission, now: datetime) -> RunRecord:
-    """Store the run, queued. Raises InputError for wrong parameters."""
+def submit(database: Database, wanted: Submission, now: datetime, owner: str = "") -> RunRecord:
+    """Store the run, queued; with `owner` it is that engine's from the first moment, so that no other one takes it.
+
+    Raises InputError for wrong parameters.
+    """
     params = complete(wanted.pipeline, wanted.params)
     seed = wanted.seed if wanted.seed is not None else random.SystemRandom().getrandbits(31)
     digest = pipeline_digest(wanted.pipeline)
@@ -75,6 +78,8 @@ def submit(database: Database, wanted: Submission, now: datetime) -> RunRecord:
         if stored.id == record.id:
             payload = {"pipeline": record.pipeline, "actor": record.actor}
             events.append(connection, wanted.team, [EventRecord(record.id, 1, now, "run.submitted", payload=payload)])
+            if owner:
+                runs.take(connection, record.id, owner)
     _submitted()
     if stored.id != record.id and (stored.definition, stored.params) != (record.definition, record.params):
         raise StateError(

@@ -22,6 +22,12 @@ class Tally:
     def add(self, state: TaskState, number: int = 1) -> None:
         self.ends[state] = self.ends.get(state, 0) + number
 
+    def take_back(self, ends: dict[TaskState, int]) -> None:
+        """What stood for one open instance before it ended so is open again."""
+        self.open += 1
+        for state, number in ends.items():
+            self.add(state, -number)
+
     @property
     def state(self) -> TaskState:
         """The instances taken as one: the worst failure, else success if anything succeeded, else skipped."""

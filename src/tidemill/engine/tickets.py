@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidemill.core.bindings import Binding, Const, children
+from tidemill.core.graph import Isolation
 from tidemill.core.instances import instance_text
 from tidemill.core.records import Artifact, RunFacts, Ticket
 from tidemill.core.values import references
@@ -47,6 +48,7 @@ def ticket_for(held: Held, start: AttemptStarted, store: str) -> Ticket:
         indexes=tuple(step.item for step in start.key.instance),
         resources=execute.resources,
         resume=start.resume,
+        shared=node.isolation is Isolation.SHARED,
     )
 
 

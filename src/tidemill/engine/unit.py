@@ -68,6 +68,16 @@ class Unit:
         return self.site.own and len(self.key.instance) == self.site.width
 
     @property
+    def mending(self) -> bool:
+        """It found inputs damaged, and waits until what made them has run again."""
+        return (
+            self.state is TaskState.RETRYING
+            and self.due_at is None
+            and self.wake is not None
+            and bool(self.wake.artifacts)
+        )
+
+    @property
     def inner(self) -> Instance:
         """The instance prefix of the children of a scope in its current round."""
         if self.site.own:
@@ -81,6 +91,13 @@ class Unit:
         old = self.state
         self.state = check_move(TASK_MOVES, old, state)
         return old
+
+    def begin_anew(self, why: Wake) -> None:
+        """Out of a final state into the next generation. `why` names what is damaged."""
+        self.generation += 1
+        self.state = TaskState.PENDING
+        self.outputs, self.cause, self.wake, self.answer, self.reused_from = NOTHING, None, why, None, ""
+        self.ended_at = None
 
     def record(self, run: str) -> TaskRecord:
         return TaskRecord(

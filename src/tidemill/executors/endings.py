@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.records import Gone, Report, Usage
+from tidemill.core.sizes import size_text
 from tidemill.core.states import AttemptState
 from tidemill.worker.control import NO_CHANNEL
 
@@ -27,14 +28,14 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that is known when an attempt's process is gone.
+    """All that is known when an attempt's process is gone, or, without `exit`, has reported and left nothing behind.
 
     `stopped`: why this executor ended it, if it did. `broken`: what was wrong with the bytes it sent. `memory_kills`:
     how often the kernel killed for want of memory meanwhile, None if that cannot be seen.
     """
 
     attempt: str
-    exit: Exit
+    exit: Exit | None
     report: Report | None = None
     stopped: Cause | None = None
     timed_out: bool = False
@@ -83,30 +84,22 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def size_text(count: int) -> str:
-    """Bytes for people: 1.2 GB."""
-    amount = float(count)
-    units = ["bytes", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:
-        amount /= 1000
-        del units[0]
-    return f"{amount:.0f} bytes" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
-
-
 def _usage(seen: Seen) -> Usage:
-    if seen.exit.lost and seen.report is not None:
+    if seen.report is not None and (seen.exit is None or seen.exit.lost):
         return seen.report.usage
+    if seen.exit is None:
+        return Usage(seen.wall_s)
     return Usage(seen.wall_s, seen.exit.cpu_s, seen.exit.peak_bytes)
 
 
-def _with_exit(cause: Cause, end: Exit) -> Cause:
-    if end.lost or not os.WIFSIGNALED(end.status):
+def _with_exit(cause: Cause, end: Exit | None) -> Cause:
+    if end is None or end.lost or not os.WIFSIGNALED(end.status):
         return cause
     return replace(cause, signal=signal_name(os.WTERMSIG(end.status)))
 
 
 def _cause(seen: Seen) -> Cause:
-    end = seen.exit
+    end = seen.exit or Exit()
     if seen.broken:
         message = f"the process of the task sent something that is not a message, and was ended: {seen.broken}"
         return Cause(CauseKind.INFRASTRUCTURE, message)
@@ -126,17 +119,18 @@ _FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.
 
 def _taken_away(seen: Seen) -> bool:
     """Whether something outside ended the process; a crash, an exit or too much memory is the task's own doing."""
-    if seen.exit.lost:
+    end = seen.exit or Exit()
+    if end.lost:
         return True
-    if seen.broken or not os.WIFSIGNALED(seen.exit.status):
+    if seen.broken or not os.WIFSIGNALED(end.status):
         return False
-    number = os.WTERMSIG(seen.exit.status)
+    number = os.WTERMSIG(end.status)
     return number in _FROM_OUTSIDE or (number == signal.SIGKILL and not seen.memory_kills)
 
 
 def _killed(seen: Seen, number: int) -> Cause:
     name = signal_name(number)
-    peak = size_text(seen.exit.peak_bytes)
+    peak = size_text(seen.exit.peak_bytes if seen.exit is not None else 0)
     match number:
         case signal.SIGKILL if seen.memory_kills:
             why = f"killed by SIGKILL, out of memory (the kernel ended processes to get some), peak memory {peak}"

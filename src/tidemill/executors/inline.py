@@ -15,9 +15,10 @@ from typing import Any, TextIO
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.ports import Adoption
 from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Report, Request, Ticket
+from tidemill.storage.artifacts.files import remove
 from tidemill.storage.artifacts.store import ArtifactStore
-from tidemill.storage.artifacts.unpack import remove
 from tidemill.storage.logs.files import LogWriter, Stream, log_path
 from tidemill.storage.logs.mask import Masker
 from tidemill.worker.context import LOGGER, scratch_folder, task_seed
@@ -35,6 +36,7 @@ class InlineExecutor:
 
     name = "inline"
     slots = 1
+    ahead = False
 
     def __init__(
         self,
@@ -57,8 +59,12 @@ class InlineExecutor:
     def open(self, inbox: Callable[[Message], None]) -> None:
         self._inbox = inbox
 
-    def start(self, ticket: Ticket) -> None:
-        """Run the whole attempt before returning. An interruption from the keyboard is reported and passed on."""
+    def start(self, *tickets: Ticket) -> None:
+        """Run the whole attempts before returning. An interruption from the keyboard is reported and passed on."""
+        for ticket in tickets:
+            self._start(ticket)
+
+    def _start(self, ticket: Ticket) -> None:
         if self._inbox is None:
             raise StateError("the executor is not open", remedy="call open() first")
         inbox = self._inbox
@@ -66,7 +72,9 @@ class InlineExecutor:
         try:
             store = self._open_store(ticket.store)
             with self._captured(ticket), seeded(task_seed(ticket.facts.seed, ticket.path, ticket.indexes)):
-                report = execute(ticket, store, _DirectLink(inbox, self._answer), scratch_root=self._scratch_root)
+                report = execute(
+                    ticket, lambda: store, _DirectLink(inbox, self._answer), scratch_root=self._scratch_root
+                )
         except (TidemillError, OSError) as error:
             why = error.in_one_line if isinstance(error, TidemillError) else str(error)
             inbox(Gone(ticket.attempt, Cause(CauseKind.INFRASTRUCTURE, why)))
@@ -75,11 +83,11 @@ class InlineExecutor:
         if report.cause is not None and report.cause.signal == "SIGINT":
             raise KeyboardInterrupt
 
-    def adopt(self, attempt: str) -> bool:
+    def adopt(self, attempt: str) -> Adoption:
         """Always false: an inline attempt ends with its engine. What it kept for its time is removed."""
         if self._scratch_root is not None:
             remove(scratch_folder(self._scratch_root, attempt))
-        return False
+        return Adoption.GONE
 
     def stop(self, attempt: str, cause: Cause, grace_s: float = 5.0) -> None:
         """Nothing: by the time the engine's thread can ask, the attempt is over."""

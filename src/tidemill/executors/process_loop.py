@@ -17,27 +17,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tidemill.core.causes import Cause, CauseKind
-from tidemill.core.crash import point
 from tidemill.core.errors import TidemillError
-from tidemill.core.records import Began, Gone, Message, Note, Pushed, Reply, Report, Request, RunCommand, Ticket
+from tidemill.core.records import Began, Gone, Message, Reply, Report, RunCommand, Ticket
 from tidemill.core.states import AttemptState
 from tidemill.core.values import NotAValue
-from tidemill.executors.children import Attempt, Child, Template, entry_of
-from tidemill.executors.endings import Exit, describe_status, ending, never_started
-from tidemill.executors.supervision import Logs
-from tidemill.executors.templates import CONTROL, TAIL, Templates
+from tidemill.executors.attempts import NEVER, Attempt
+from tidemill.executors.begun import Begun
+from tidemill.executors.berths import Berth
+from tidemill.executors.conversation import Conversation
+from tidemill.executors.early import Early
+from tidemill.executors.endings import Exit, describe_status, never_started
+from tidemill.executors.limits_watch import BadLimit, limits_of
+from tidemill.executors.marking import end_all
+from tidemill.executors.output import Output
+from tidemill.executors.roll import Roll
+from tidemill.executors.standstill import Standstill
+from tidemill.executors.template import Template
+from tidemill.executors.templates import CONTROL, OUTPUT, TAIL, Templates
 from tidemill.executors.tuning import Tuning
-from tidemill.storage.artifacts.unpack import remove
-from tidemill.worker.context import scratch_folder
 from tidemill.worker.control import Order
 from tidemill.worker.execute import too_large
 from tidemill.worker.frames import BadFrame, pack
-from tidemill.worker.messages import FROM_WORKER, decode, encode
+from tidemill.worker.messages import encode
 
-BEFORE_DISPATCH = point("processes.before-dispatch")
-AFTER_REPORT = point("processes.after-report")
-
-_CHUNK = 1 << 18
 _TRIES = 3
 
 
@@ -50,21 +52,25 @@ class ProcessLoop:
         log_root: Path,
         environment: Mapping[str, str],
         scratch: Path | None,
+        begun: Begun,
         *,
-        standby: int,
+        slots: int,
         tuning: Tuning,
+        early: Early | None = None,
     ) -> None:
-        self._inbox = inbox
-        self._scratch = scratch
         self._tuning = tuning
         self._selector = selectors.DefaultSelector()
-        self._logs = Logs(log_root, environment, tuning.log_bytes, self._selector, self._hear_logs)
-        self._templates = Templates(self._selector, environment, scratch, standby, tuning)
-        self._attempts: dict[str, Attempt] = {}
+        self._templates = Templates(self._selector, environment, scratch, slots, tuning, early)
+        self._roll = Roll(inbox, scratch, begun)
+        self._output = Output(log_root, environment, self._selector, self._templates, self._roll, tuning)
+        self._talk = Conversation(self._selector, self._templates, self._roll, self._output, tuning)
+        self._waiting: deque[tuple[Attempt, Template]] = deque()
+        self._standstill = Standstill(tuning.standing_s)
         self._orders: deque[Callable[[ProcessLoop], None]] = deque()
         self._alarm, self._ring = socket.socketpair()
         self._alarm.setblocking(False)
         self._ring.setblocking(False)
+        self._rung = False
         self._selector.register(self._alarm, selectors.EVENT_READ, self._take_orders)
         self._closing = False
         self._over = ""
@@ -75,9 +81,11 @@ class ProcessLoop:
         with self._lock:
             if not self._over:
                 self._orders.append(order)
-                with contextlib.suppress(BlockingIOError):
-                    # A full buffer rings as well.
-                    self._ring.send(b"!")
+                if not self._rung:
+                    self._rung = True
+                    with contextlib.suppress(BlockingIOError):
+                        # A full buffer rings as well.
+                        self._ring.send(b"!")
                 return
         order(self)
 
@@ -90,6 +98,7 @@ class ProcessLoop:
                     current = self._selector.get_map().get(key.fd)
                     if current is not None and current.data is key.data:
                         self._handle(key, mask)
+                self._dispatch()
                 self._keep_time()
         except BaseException as error:
             why = f"the executor failed: {type(error).__name__}: {error}"
@@ -99,11 +108,13 @@ class ProcessLoop:
 
     def _handle(self, key: selectors.SelectorKey, mask: int) -> None:
         match key.data:
-            case Child() as child:
+            case Berth() as berth:
                 if mask & selectors.EVENT_WRITE:
-                    self._write(child)
+                    self._talk.write(berth)
                 if mask & selectors.EVENT_READ:
-                    self._read(child)
+                    self._talk.read(berth)
+            case (Berth() as berth, what) if what == OUTPUT:
+                self._output.hear(berth)
             case (Template() as template, what) if what == CONTROL:
                 self._hear(template)
             case (Template() as template, what) if what == TAIL:
@@ -115,74 +126,86 @@ class ProcessLoop:
     def _take_orders(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._alarm.recv(4096)
+        with self._lock:
+            self._rung = False
         while self._orders:
             self._orders.popleft()(self)
 
     # --- orders from the engine ---------------------------------------------------------------------------------------
 
-    def start(self, ticket: Ticket) -> None:
+    def start(self, *tickets: Ticket) -> None:
+        for ticket in tickets:
+            self._start(ticket)
+
+    def _start(self, ticket: Ticket) -> None:
         if self._over:
-            self._inbox(never_started(ticket.attempt, self._over))
+            self._roll.tell(never_started(ticket.attempt, self._over))
             return
         if isinstance(ticket.work, RunCommand):
             cause = Cause(CauseKind.REFUSED, f"the image {ticket.work.image} needs an executor that runs containers")
-            self._inbox(Report(ticket.attempt, AttemptState.FAILED, cause=cause))
+            self._roll.tell(Report(ticket.attempt, AttemptState.FAILED, cause=cause))
             return
-        attempt = Attempt(ticket)
-        self._attempts[attempt.id] = attempt
-        self._place(attempt)
+        try:
+            frame = pack(encode(ticket))
+            attempt = Attempt(ticket, frame, limits_of(ticket.resources, self._tuning.processes))
+            self._output.logs.path(attempt)
+            self._output.logs.expect(ticket.facts.run)
+        except BadLimit as error:
+            wrong = Cause(CauseKind.DATA, error.in_one_line)
+            self._roll.tell(Report(ticket.attempt, AttemptState.FAILED, cause=wrong))
+            return
+        except (BadFrame, NotAValue, TidemillError) as error:
+            self._roll.tell(too_large(Report(ticket.attempt, AttemptState.FAILED), error))
+            return
+        self._roll.add(attempt)
+        try:
+            self._waiting.append((attempt, self._templates.serving(attempt)))
+        except OSError as error:
+            self._roll.gone(attempt, f"no process could be started: {error.strerror}")
 
     def stop(self, attempt_id: str, cause: Cause, grace_s: float) -> None:
-        attempt = self._attempts.get(attempt_id)
+        attempt = self._roll.get(attempt_id)
         if attempt is None or attempt.report is not None:
             return
         attempt.stopped = attempt.stopped or cause
-        if attempt.child is not None:
+        if attempt.berth:
             self._terminate(attempt, grace_s)
             return
-        for template in self._templates:
-            with contextlib.suppress(ValueError):
-                template.waiting.remove(attempt)
-        self._settle(attempt, Exit())
+        self._waiting = deque(item for item in self._waiting if item[0] is not attempt)
+        self._roll.settle(attempt, Exit())
 
     def reply(self, attempt_id: str, reply: Reply) -> None:
-        attempt = self._attempts.get(attempt_id)
-        if attempt is None or attempt.child is None:
+        attempt = self._roll.get(attempt_id)
+        berth = self._templates.berth(attempt.berth) if attempt is not None else None
+        if berth is None:
             return
         try:
             frame = pack(encode(reply))
         except (BadFrame, NotAValue) as error:
             frame = pack(encode(Reply(reply.number, error=f"the answer cannot be sent: {error}")))
-        self._send(attempt.child, frame)
+        self._talk.send(berth, frame)
 
     def close(self) -> None:
         self._closing = True
 
-    # --- templates ----------------------------------------------------------------------------------------------------
+    # --- templates and berths -----------------------------------------------------------------------------------------
 
-    def _place(self, attempt: Attempt) -> None:
-        """Have the attempt wait at a template that can serve it."""
-        try:
-            self._logs.ensure()
-            template = self._templates.serving(entry_of(attempt.ticket))
-        except OSError as error:
-            self._gone(attempt, f"no process could be started: {error.strerror}")
-            return
-        template.waiting.append(attempt)
-        if template.ready:
-            self._dispatch(template)
-
-    def _dispatch(self, template: Template) -> None:
-        while template.waiting:
+    def _dispatch(self) -> None:
+        """Give tickets to processes that wait for one, in order; who finds none waits on."""
+        for _ in range(len(self._waiting)):
+            attempt, template = self._waiting.popleft()
             try:
-                child = self._templates.free_child(template)
+                berth = self._templates.place(attempt, template)
             except OSError as error:
-                self._gone(template.waiting.popleft(), f"no process could be started: {error.strerror}")
+                self._roll.gone(attempt, f"no process could be started: {error.strerror}")
                 continue
-            if child is None:
-                return
-            self._assign(template.waiting.popleft(), child)
-        self._templates.replenish(template)
+            if berth is None:
+                self._waiting.append((attempt, template))
+                continue
+            self._talk.assign(attempt, berth)
+            if not berth.shared:
+                with contextlib.suppress(OSError):
+                    self._templates.replenish(template)
 
     def _hear(self, template: Template) -> None:
         orders = template.started.receive()
@@ -198,14 +221,27 @@ class ProcessLoop:
                 template.ready = True
                 template.spawn_because = why
                 template.modules, template.files = frozenset(modules), frozenset(files)
-                self._dispatch(template)
-            case {"child": int(number), "pid": int(pid)} if number in template.children:
-                template.children[number].pid = pid
-            case {"exit": int(number), "status": int(status), "cpu": float(cpu), "peak": int(peak)}:
-                if number in template.children:
-                    self._child_ended(template.children[number], Exit(status, cpu, peak))
-            case {"failed": int(number), "why": str(why)} if number in template.children:
-                self._child_ended(template.children[number], Exit(lost=why))
+            case {"exit": int(number)} | {"in": int(number)} | {"failed": int(number)}:
+                berth = self._templates.berth(number)
+                if berth is not None:
+                    self._hear_of(berth, order)
+
+    def _hear_of(self, berth: Berth, order: Order) -> None:
+        match order:
+            case {"status": int(status), "cpu": cpu, "peak": int(peak), "next": int(pid)}:
+                self._process_ended(berth, Exit(status, cpu, peak), pid)
+            case {"in": _, "pid": int(pid)}:
+                berth.enter(pid)
+            case {"why": str(why)}:
+                self._failed(berth, why)
+
+    def _failed(self, berth: Berth, why: str) -> None:
+        """Nobody could be started: whoever waits at this template is told, since nothing else would happen."""
+        waiting = [item for item in self._waiting if item[1] is berth.template]
+        self._waiting = deque(item for item in self._waiting if item[1] is not berth.template)
+        for attempt, _ in waiting:
+            self._roll.gone(attempt, why)
+        self._process_ended(berth, Exit(lost=why), 0)
 
     def _template_died(self, template: Template, why: str = "") -> None:
         self._templates.forget(template)
@@ -218,140 +254,70 @@ class ProcessLoop:
             lost = f"the process that imports {template.name} {how} before it was ready" + (
                 f":\n{said}" if said else ""
             )
-        for attempt in template.waiting:
-            self._gone(attempt, lost)
-        for child in tuple(template.children.values()):
-            if child.pid:
-                # The child got SIGKILL from the kernel; what it has started itself did not.
+        waiting = [attempt for attempt, one in self._waiting if one is template]
+        self._waiting = deque(item for item in self._waiting if item[1] is not template)
+        for attempt in waiting:
+            self._roll.gone(attempt, lost)
+        for berth in self._templates.at(template):
+            if berth.pid:
+                # The process got SIGKILL from the kernel; what it has started itself did not.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-            self._child_ended(child, Exit(lost=lost))
+                    os.killpg(berth.pid, signal.SIGKILL)
+            self._process_ended(berth, Exit(lost=lost), 0)
+        # What has left its group is known by nothing else.
+        end_all(template.mark)
 
-    # --- children -----------------------------------------------------------------------------------------------------
+    # --- one berth ----------------------------------------------------------------------------------------------------
 
-    def _assign(self, attempt: Attempt, child: Child) -> None:
-        ticket, template = attempt.ticket, child.template
-        try:
-            frame = pack(encode(ticket))
-            self._logs.path(attempt)
-        except (BadFrame, NotAValue, TidemillError) as error:
-            attempt.report = too_large(Report(ticket.attempt, AttemptState.FAILED), error)
-            self._settle(attempt, Exit())
-            return
-        attempt.child, child.attempt = child, attempt
-        attempt.tries += 1
-        if template.spawn_because and ticket.facts.run not in template.told:
-            template.told.add(ticket.facts.run)
-            text = f"tasks of {template.name} run in fresh processes, not in forked ones: {template.spawn_because}"
-            self._inbox(Note(attempt.id, text))
-        if not self._logs.open(attempt, child):
-            self._logs.replace(self._attempts.values())
-        BEFORE_DISPATCH()
-        attempt.began_at = time.monotonic()
-        attempt.begin_by = attempt.began_at + self._tuning.import_s
-        self._send(child, frame)
-
-    def _send(self, child: Child, frame: bytes) -> None:
-        child.unsent += frame
-        self._write(child)
-
-    def _write(self, child: Child) -> None:
-        if child.closed:
-            return
-        try:
-            while child.unsent:
-                del child.unsent[: child.channel.send(child.unsent[:_CHUNK])]
-        except BlockingIOError:
+    def _process_ended(self, berth: Berth, end: Exit, successor: int) -> None:
+        while self._talk.read(berth):
             pass
-        except OSError:
-            child.unsent.clear()
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.unsent else 0)
-        if self._selector.get_key(child.channel).events != events:
-            self._selector.modify(child.channel, events, child)
+        berth.enter(successor)
+        berth.leaving = False
+        if not successor or (berth.queue and not berth.shared) or berth.last or berth.frames.unfinished:
+            self._vacate(berth, end)
+        elif berth.queue:
+            self._talk.begin(berth.queue[0], berth)
 
-    def _read(self, child: Child) -> bool:
-        """Take what has come; whether there may be more."""
-        if child.closed:
-            return False
+    def _vacate(self, berth: Berth, end: Exit) -> None:
+        """Nobody lives here any more: who had begun has ended with the process, the others wait for another one."""
+        berth.last = True
+        unread, sent = berth.unread(), sum(len(attempt.frame) for attempt in berth.queue)
+        queue = tuple(berth.queue)
+        berth.queue.clear()
+        for n, attempt in enumerate(queue):
+            began = n == 0 and (attempt.heard or unread < sent)
+            spared = attempt.stopped is None and not end.lost
+            if not spared or (began and not self._is_bystander(attempt, queue)) or attempt.tries >= _TRIES:
+                self._output.end(berth, attempt, end)
+            else:
+                # The process died before it took the ticket: no fault of the task.
+                attempt.again()
+                self._roll.watch.drop(attempt.id)
+                self._roll.begun.wait(attempt.id)
+                self._wait_again(attempt)
+        if berth.logged is None:
+            self._templates.retire(berth)
+
+    def _is_bystander(self, attempt: Attempt, queue: tuple[Attempt, ...]) -> bool:
+        """The process was ended for the sake of another one in it."""
+        return attempt.report is None and any(other.stopped for other in queue if other is not attempt)
+
+    def _wait_again(self, attempt: Attempt) -> None:
         try:
-            data = child.channel.recv(_CHUNK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            self._templates.close_channel(child)
-            return False
-        try:
-            for body in child.frames.feed(data):
-                self._message(child, decode(body, FROM_WORKER))
-        except BadFrame as error:
-            self._break(child, error.message)
-        return True
-
-    def _message(self, child: Child, message: Began | Pushed | Request | Report | Note) -> None:
-        attempt = child.attempt
-        if attempt is None or message.attempt != attempt.id:
-            raise BadFrame(f"a message about attempt {message.attempt!r:.60}")
-        if attempt.report is not None:
-            raise BadFrame("a message after the report")
-        now = time.monotonic()
-        match message:
-            case Report():
-                AFTER_REPORT()
-                attempt.report, attempt.reported_at = message, now
-                attempt.deadline, attempt.kill_at = None, now + self._tuning.linger_s
-                return
-            case Began():
-                attempt.began, attempt.began_at, attempt.begin_by = True, now, None
-                if attempt.ticket.timeout is not None:
-                    attempt.deadline = now + attempt.ticket.timeout
-        self._inbox(message)
-
-    def _break(self, child: Child, why: str) -> None:
-        self._templates.close_channel(child)
-        if child.attempt is not None and child.attempt.report is None:
-            child.attempt.broken = why
-        child.template.signal(child, signal.SIGKILL)
-
-    def _child_ended(self, child: Child, end: Exit) -> None:
-        child.exit = end
-        while self._read(child):
-            pass
-        attempt = child.attempt
-        if attempt is None:
-            self._templates.drop(child)
-        elif not (attempt.began or attempt.report or attempt.stopped or end.lost) and attempt.tries < _TRIES:
-            # It died as a standby, before it could take its ticket: no fault of the task.
-            attempt.child = child.attempt = None
-            self._templates.drop(child)
-            self._place(attempt)
-        else:
-            attempt.settle_by = time.monotonic() + self._tuning.drain_s
-            if attempt.drained:
-                self._settle(attempt, end)
-
-    # --- logs ---------------------------------------------------------------------------------------------------------
-
-    def _hear_logs(self) -> None:
-        drained = self._logs.heard()
-        if drained is None:
-            self._logs.replace(self._attempts.values())
-            return
-        for number, trouble in drained:
-            for attempt in tuple(self._attempts.values()):
-                if attempt.child is not None and attempt.child.number == number:
-                    attempt.drained = True
-                    attempt.notes += [trouble] if trouble else []
-                    if attempt.child.exit is not None:
-                        self._settle(attempt, attempt.child.exit)
+            self._waiting.appendleft((attempt, self._templates.serving(attempt)))
+        except OSError as error:
+            self._roll.gone(attempt, f"no process could be started: {error.strerror}")
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _next_due(self) -> float | None:
-        due = [moment for attempt in self._attempts.values() for moment in attempt.due]
-        due += [one.started_at + self._tuning.import_s for one in self._templates if not one.ready]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        due = self._roll.due()
+        for template in self._templates:
+            if not template.ready:
+                due = min(due, template.started_at + self._tuning.import_s)
+        due = min(due, self._standstill.due) if self._roll else due
+        return None if due == NEVER else max(0.0, due - time.monotonic())
 
     def _keep_time(self) -> None:
         now = time.monotonic()
@@ -359,65 +325,74 @@ class ProcessLoop:
             if not template.ready and now >= template.started_at + self._tuning.import_s:
                 template.started.process.kill()
                 self._template_died(template, f"took more than {self._tuning.import_s:g} s and was killed")
-        for attempt in tuple(self._attempts.values()):
-            if attempt.child is not None and attempt.due and now >= min(attempt.due):
-                self._overdue(attempt, attempt.child, now)
+        if self._roll and now >= self._standstill.due:
+            helpers = (one.started.process.pid for one in self._templates)
+            for pid, number in self._standstill.check((*helpers, *self._output.logs.pids)):
+                os.kill(pid, number)
+        for breach in self._roll.watch.check():
+            excessive = self._roll.get(breach.attempt)
+            if excessive is not None:
+                excessive.stopped = excessive.stopped or breach.cause
+                self._terminate(excessive, 0.0)
+        for attempt in self._roll.overdue(now):
+            self._overdue(attempt, now)
 
-    def _overdue(self, attempt: Attempt, child: Child, now: float) -> None:
-        if attempt.settle_by is not None:
-            if now >= attempt.settle_by:
-                attempt.notes.append("the last lines of its log may be missing")
-                self._settle(attempt, child.exit or Exit())
+    def _overdue(self, attempt: Attempt, now: float) -> None:
+        if now >= attempt.settle_by:
+            attempt.notes.append("the last lines of its log may be missing")
+            self._roll.settle(attempt, attempt.exit)
             return
-        if attempt.kill_at is not None and now >= attempt.kill_at:
-            attempt.kill_at = None
+        berth = self._templates.berth(attempt.berth)
+        if berth is None:
+            return
+        if now >= attempt.tell_at:
+            attempt.tell_at = NEVER
+            self._roll.tell(Began(attempt.id, berth.pid))
+            if berth.shared and berth.logged is None:
+                self._output.open(berth, attempt)
+        if now >= attempt.kill_at:
+            attempt.kill_at = NEVER
             if attempt.report is not None:
                 attempt.notes.append("its process did not end by itself after the report and was killed")
-            child.template.signal(child, signal.SIGKILL)
-        if attempt.begin_by is not None and now >= attempt.begin_by:
-            attempt.begin_by = None
+            berth.signal(signal.SIGKILL)
+        if now >= attempt.begin_by:
+            attempt.begin_by = NEVER
             text = f"its process did not begin within {self._tuning.import_s:g} s"
             attempt.stopped = attempt.stopped or Cause(CauseKind.INFRASTRUCTURE, text)
             self._terminate(attempt, 0.0)
-        if attempt.deadline is not None and now >= attempt.deadline:
-            attempt.deadline, attempt.timed_out = None, True
+        if now >= attempt.deadline:
+            attempt.deadline, attempt.timed_out = NEVER, True
             text = f"it ran longer than its timeout of {attempt.ticket.timeout:g} s"
             attempt.stopped = attempt.stopped or Cause(CauseKind.TIMED_OUT, text)
             self._terminate(attempt, self._tuning.timeout_grace_s)
 
     def _terminate(self, attempt: Attempt, grace_s: float) -> None:
-        if attempt.child is not None:
-            kill_at = time.monotonic() + grace_s
-            attempt.kill_at = min(kill_at, attempt.kill_at or kill_at)
-            attempt.child.template.signal(attempt.child, signal.SIGTERM if grace_s > 0 else signal.SIGKILL)
+        berth = self._templates.berth(attempt.berth)
+        if berth is None:
+            return
+        if berth.shared:
+            # A signal could come to another task of the same process: they all begin anew, elsewhere.
+            grace_s, berth.last = 0.0, True
+        kill_at = time.monotonic() + grace_s
+        attempt.kill_at = min(kill_at, attempt.kill_at)
+        berth.signal(signal.SIGTERM if grace_s > 0 else signal.SIGKILL)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
-    def _settle(self, attempt: Attempt, end: Exit) -> None:
-        if self._attempts.pop(attempt.id, None) is None:
-            return
-        if attempt.child is not None:
-            self._templates.drop(attempt.child)
-            if self._scratch is not None:
-                # Of a task that could not remove it itself.
-                remove(scratch_folder(self._scratch, attempt.id))
-        self._inbox(ending(attempt.seen(end)))
-
-    def _gone(self, attempt: Attempt, why: str) -> None:
-        if self._attempts.pop(attempt.id, None) is not None:
-            self._inbox(never_started(attempt.id, why))
-
     def _end_everything(self, why: str) -> None:
-        for template in self._templates:
+        templates = tuple(self._templates)
+        for template in templates:
+            # All of them are on their way before one is waited for.
             self._templates.forget(template)
+            template.started.let_go()
+        for template in templates:
             template.end(self._tuning.timeout_grace_s)
-        self._logs.close(self._tuning.drain_s)
-        for attempt in self._attempts.values():
-            if attempt.child is not None:
-                self._templates.drop(attempt.child)
+            for berth in self._templates.at(template):
+                self._templates.drop(berth)
+        self._output.close()
+        for attempt in self._roll.clear():
             cause = attempt.stopped or Cause(CauseKind.CANCELLED, why)
-            self._inbox(attempt.report or Gone(attempt.id, cause, timed_out=attempt.timed_out))
-        self._attempts.clear()
+            self._roll.tell(attempt.report or Gone(attempt.id, cause, timed_out=attempt.timed_out))
         with self._lock:
             self._over = why
             for source in (self._selector, self._alarm, self._ring):

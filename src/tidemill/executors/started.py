@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 
+from tidemill.core.crash import point
 from tidemill.worker.control import Order, parse, send
 from tidemill.worker.frames import Frames
+
+STARTED = point("processes.helper-started")
 
 SEND_SECONDS = 5.0
 """An order that cannot be handed over for so long means that the process behind the socket stands still."""
 
 
-def start_process(module: str, environment: Mapping[str, str], *arguments: str, output: int) -> Started:
-    """Start `python -m module <control> <our pid> arguments...` in a session of its own."""
+def start_process(
+    module: str, environment: Mapping[str, str], *arguments: str, output: int, descriptors: tuple[int, ...] = ()
+) -> Started:
+    """Start `python -m module <control> <our pid> arguments...` in a session of its own; it inherits `descriptors`."""
     ours, theirs = socket.socketpair()
     with theirs:
         program = [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid()), *arguments]
@@ -27,9 +33,10 @@ def start_process(module: str, environment: Mapping[str, str], *arguments: str, 
             stdout=output,
             stderr=output,
             env=dict(environment),
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), *descriptors),
             start_new_session=True,
         )
+    STARTED()
     ours.settimeout(SEND_SECONDS)
     return Started(process, ours)
 
@@ -58,14 +65,35 @@ class Started:
             data = b""
         return [parse(body) for body in self._frames.feed(data)] if data else None
 
-    def end(self, grace_s: float) -> int:
-        """Close the socket, which ends the process, and wait; kill it if it does not end. Its return code."""
+    def let_go(self) -> None:
+        """Close the socket, which ends the process. May be called twice."""
         self.control.close()
+
+    def end(self, grace_s: float) -> int:
+        """Let go of it and wait; kill it if it does not end. Its return code."""
+        self.let_go()
         try:
-            return self.process.wait(grace_s)
+            self._wait(grace_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+        return self.process.wait()
+
+    def _wait(self, seconds: float) -> None:
+        if self.process.returncode is not None:
+            return
+        try:
+            handle = os.pidfd_open(self.process.pid)
+        except (AttributeError, OSError):
+            self.process.wait(seconds)
+            return
+        # With a limit, Popen.wait would look now and then and sleep in between.
+        try:
+            over = select.poll()
+            over.register(handle, select.POLLIN)
+            if not over.poll(seconds * 1000):
+                raise subprocess.TimeoutExpired(self.process.args, seconds)
+        finally:
+            os.close(handle)
 
 
 def close_all(*descriptors: int) -> None:

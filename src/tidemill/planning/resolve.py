@@ -264,6 +264,8 @@ def item(facts: Facts, key: Key, name: str, index: int) -> Value:
 def item_at(source: Value, at: int) -> Value:
     """One item of a source: of a list, a [key, value] pair of an object, or an address inside an artifact."""
     match source:
+        case list() | dict() if at >= len(source):
+            raise Unbound(f"what is mapped over has become shorter: there is no item {at} any more")
         case list():
             return source[at]
         case dict():

@@ -5,24 +5,22 @@ A `Link` is all that the rest of the worker sees; whether a socket or a plain ca
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
-import socket
-import threading
 from typing import Protocol
 
 from tidemill.core.crash import point
 from tidemill.core.errors import ExecutionError
 from tidemill.core.records import Began, Note, Pushed, Reply, Report, Request, Ticket
 from tidemill.worker.cancellation import Cancellation
-from tidemill.worker.frames import HEADER, BadFrame, Frames, pack
-from tidemill.worker.messages import decode_as, encode
+from tidemill.worker.frames import HEADER, BadFrame, pack
+from tidemill.worker.messages import Done, decode_as, encode, is_ticket
 
 BEFORE_REPORT = point("worker.before-report")
 AFTER_REPORT = point("worker.after-report")
 
 Outgoing = Began | Pushed | Report | Note
-_CHUNK = 1 << 18
 
 
 class ChannelLost(ExecutionError):
@@ -44,34 +42,56 @@ class Link(Protocol):
 
 
 class SocketLink:
-    """A link over a connected stream socket; threads of the task may share it."""
+    """A link over the descriptor of a connected stream socket; threads of the task may share it.
 
-    def __init__(self, channel: socket.socket, cancellation: Cancellation) -> None:
-        self._socket = channel
-        self._identity = _identity(channel.fileno())
+    It takes no byte of the frame after the one that it wants: what it leaves is for the next process.
+    """
+
+    def __init__(self, channel: int, cancellation: Cancellation) -> None:
+        self._channel = channel
+        self._identity = _identity(channel)
         self._cancellation = cancellation
-        self._frames = Frames()
-        self._arrived: list[bytes] = []
-        self._sending = threading.Lock()
-        self._asking = threading.Lock()
+        self._early: list[bytes] = []
+        self._sending = _thread.allocate_lock()
+        self._asking = _thread.allocate_lock()
 
     def ticket(self) -> Ticket | None:
-        """The first thing that comes; None if the owner went away without giving one."""
-        body = self._receive()
-        return None if body is None else decode_as(Ticket, body)
+        """The next one; None if the owner went away without giving one."""
+        body = self._early.pop(0) if self._early else self._take()
+        return decode_as(Ticket, body) if body is not None else None
 
-    def send(self, message: Outgoing) -> None:
-        frame = pack(encode(message))
+    @property
+    def has_something(self) -> bool:
+        """Whether something waits to be taken."""
+        waiting = select.poll()
+        waiting.register(self._channel, select.POLLIN)
+        return bool(waiting.poll(0))
+
+    def renewed(self) -> Cancellation:
+        """The next ticket has a cancellation of its own."""
+        self._cancellation = Cancellation()
+        return self._cancellation
+
+    def send(self, message: Outgoing, *more: Done) -> None:
+        frames = b"".join([pack(encode(one)) for one in (message, *more)])
         if isinstance(message, Report):
             BEFORE_REPORT()
-        self._write(frame)
+        self._write(frames)
         if isinstance(message, Report):
             AFTER_REPORT()
+
+    def tell(self, done: Done) -> None:
+        """Say, after the report, that the task is over altogether."""
+        self._write(pack(encode(done)))
 
     def ask(self, request: Request) -> Reply:
         with self._asking:
             self._write(pack(encode(request)))
             body = self._receive()
+            while body is not None and is_ticket(body):
+                # In a shared process the next ones may lie before the answer.
+                self._early.append(body)
+                body = self._receive()
         if body is None:
             raise ChannelLost("the owner of the run went away before it answered")
         reply = decode_as(Reply, body)
@@ -83,30 +103,41 @@ class SocketLink:
         with self._sending, self._cancellation.shield():
             self._check()
             try:
-                self._socket.sendall(frame)
+                left = memoryview(frame)
+                while left:
+                    left = left[os.write(self._channel, left) :]
             except OSError as error:
                 raise ChannelLost(f"the owner of the run cannot be reached: {error.strerror}") from None
 
     def _receive(self) -> bytes | None:
-        while not self._arrived:
-            self._check()
-            # Waiting may be interrupted, taking bytes from the socket may not: they would be lost.
-            waiting = select.poll()
-            waiting.register(self._socket, select.POLLIN)
-            waiting.poll()
-            with self._cancellation.shield():
-                try:
-                    data = self._socket.recv(_CHUNK)
-                except OSError as error:
-                    raise ChannelLost(f"the owner of the run cannot be reached: {error.strerror}") from None
-                if not data:
-                    return None
-                self._arrived += self._frames.feed(data)
-        return self._arrived.pop(0)
+        self._check()
+        # Waiting may be interrupted, taking a frame may not: the rest of it would be lost.
+        waiting = select.poll()
+        waiting.register(self._channel, select.POLLIN)
+        waiting.poll()
+        with self._cancellation.shield():
+            return self._take()
+
+    def _take(self) -> bytes | None:
+        """The body of the next frame; None at the end."""
+        try:
+            header = self._exactly(HEADER.size)
+            return self._exactly(HEADER.unpack(header)[0]) if header is not None else None
+        except OSError as error:
+            raise ChannelLost(f"the owner of the run cannot be reached: {error.strerror}") from None
+
+    def _exactly(self, size: int) -> bytes | None:
+        data = os.read(self._channel, size)
+        while len(data) < size:
+            more = os.read(self._channel, size - len(data))
+            if not more:
+                return None
+            data += more
+        return data
 
     def _check(self) -> None:
         # A task that closes every descriptor may have opened a file of its own under our number.
-        if _identity(self._socket.fileno()) != self._identity:
+        if _identity(self._channel) != self._identity:
             raise ChannelLost("the task closed the descriptor of its channel")
 
 

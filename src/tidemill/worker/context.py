@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tidemill.core.blake import blake2b
 from tidemill.core.errors import ExecutionError, StateError
 from tidemill.core.records import Artifact, Pushed, Reply, Request, Steer, Ticket, Verb
 from tidemill.core.values import ArtifactRef, NotAValue, normalize
-from tidemill.storage.artifacts.unpack import remove
+from tidemill.storage.artifacts.files import remove
 from tidemill.worker.cancellation import Cancellation
 from tidemill.worker.channel import Link
+
+if TYPE_CHECKING:
+    from logging import Logger
 
 LOGGER = "tidemill.task"
 
@@ -150,8 +152,10 @@ class Context:
         return self.ticket.resume
 
     @property
-    def logger(self) -> logging.Logger:
-        return logging.getLogger(LOGGER)
+    def logger(self) -> Logger:
+        # Loaded by its name when it is asked for: every process that is forked pays for what is imported before.
+        logger: Logger = importlib.import_module("logging").getLogger(LOGGER)
+        return logger
 
     @property
     def cancelled(self) -> bool:
@@ -163,7 +167,8 @@ class Context:
         """A folder of this attempt alone, removed after its outputs are stored."""
         if self._scratch is None:
             if self.scratch_root is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="tidemill-task-"))
+                # Loaded by its name, as logging is.
+                self._scratch = Path(importlib.import_module("tempfile").mkdtemp(prefix="tidemill-task-"))
             else:
                 self._scratch = scratch_folder(self.scratch_root, self.ticket.attempt)
                 self._scratch.mkdir(parents=True, exist_ok=True)

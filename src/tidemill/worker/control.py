@@ -14,6 +14,9 @@ from tidemill.worker.frames import HEADER, BadFrame, pack
 
 Order: TypeAlias = dict[str, Any]
 
+LEFT_CLEAN = 80
+"""Exit status of a task's process that has reported and left neither processes nor threads behind."""
+
 NO_CHANNEL = 81
 """Exit status of a task's process that could not report."""
 

@@ -26,32 +26,43 @@ from tidemill.worker.context import Context
 from tidemill.worker.failures import Fault, Mask, cause_of, matched_rule, one_line
 from tidemill.worker.functions import load_function
 from tidemill.worker.hooks import call, call_hooks
-from tidemill.worker.inputs import Inputs
+from tidemill.worker.inputs import DamagedInput, Inputs
 from tidemill.worker.outputs import Outputs
+from tidemill.worker.shapes import prepared
 
 
 def execute(
     ticket: Ticket,
-    store: ArtifactStore,
+    store: Callable[[], ArtifactStore],
     link: Link,
     *,
     cancellation: Cancellation | None = None,
     scratch_root: Path | None = None,
+    usage: Callable[[], Usage] | None = None,
 ) -> Report:
-    """Run the attempt to its end, whatever that is, and describe it. Raises ChannelLost, after which nobody listens."""
+    """Run the attempt to its end, whatever that is, and describe it. Raises ChannelLost, after which nobody listens.
+
+    `store` opens the artifact store, for those that need it. `usage` says what the process has used up to now.
+    """
     attempt = _Attempt(ticket, store, link, cancellation or Cancellation(), scratch_root)
     begun, cpu = time.monotonic(), time.process_time()
     with attempt.context.active():
         report = attempt.run()
-    usage = Usage(time.monotonic() - begun, time.process_time() - cpu)
-    return replace(report, steer=attempt.context.steering, usage=usage, notes=tuple(attempt.notes))
+    spent = usage() if usage is not None else Usage(cpu_s=time.process_time() - cpu)
+    spent = replace(spent, wall_s=time.monotonic() - begun)
+    return replace(report, steer=attempt.context.steering, usage=spent, notes=tuple(attempt.notes))
 
 
 class _Attempt:
     """The parts of one attempt, wired together."""
 
     def __init__(
-        self, ticket: Ticket, store: ArtifactStore, link: Link, cancellation: Cancellation, scratch_root: Path | None
+        self,
+        ticket: Ticket,
+        store: Callable[[], ArtifactStore],
+        link: Link,
+        cancellation: Cancellation,
+        scratch_root: Path | None,
     ) -> None:
         self.ticket = ticket
         self.mask = masking(ticket.secrets)
@@ -82,7 +93,7 @@ class _Attempt:
     def _work(self) -> Report:
         match self.ticket.work:
             case RunFunction(function=reference, returns=returns, outputs=outputs):
-                return self._succeeded(self._call(load_function(reference)), returns, outputs)
+                return self._succeeded(self._call(prepared(reference) or load_function(reference)), returns, outputs)
             case PollFunction(function=reference, interval=interval):
                 found = self._call(load_function(reference))
                 done, value = (found.done, found.value) if isinstance(found, PollResult) else (bool(found), None)
@@ -125,6 +136,10 @@ class _Attempt:
                 code = _exit_code(error)
                 cause = cause_of(error, self.mask, message=f"the task called sys.exit({error.code!r})", exit_code=code)
                 return self._report(AttemptState.FAILED, cause, error)
+            case Fault(error=DamagedInput() as found):
+                report = self._report(AttemptState.FAILED, error.cause(self.mask), found)
+                damaged = self._inputs.damage(found, self.ticket.artifacts)
+                return replace(report, damaged={id: self.mask(problem) for id, problem in damaged.items()})
             case Fault(error=inner):
                 return self._report(AttemptState.FAILED, error.cause(self.mask), inner)
             case StorageError():
@@ -148,7 +163,7 @@ class _Attempt:
                 return None
 
     def _call_hooks(self, event: HookEvent | None) -> None:
-        if event is not None:
+        if event is not None and self.ticket.hooks:
             self._hook_notes += call_hooks(self.ticket.hooks, event, self.context)
 
 

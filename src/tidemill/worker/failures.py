@@ -12,6 +12,8 @@ from types import TracebackType
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.errors import TidemillError
 from tidemill.core.graph import RetryRule
+from tidemill.core.sizes import size_text
+from tidemill.worker.kernel import memory_limit
 
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 64_000
@@ -51,11 +53,16 @@ def cause_of(
     """The cause of a failure in code that is not ours."""
     return Cause(
         kind,
-        mask(message or one_line(error))[:MAX_MESSAGE],
+        mask((message or one_line(error)) + _for_want_of(error))[:MAX_MESSAGE],
         classes=class_names(error),
         traceback=mask(user_traceback(error)),
         exit_code=exit_code,
     )
+
+
+def _for_want_of(error: BaseException) -> str:
+    limit = memory_limit() if isinstance(error, MemoryError) else None
+    return f": out of memory: its limit is {size_text(limit)}" if limit is not None else ""
 
 
 def one_line(error: BaseException) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import select
 import signal
 import sys
-import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -28,8 +28,9 @@ def reason_not_to_fork() -> str:
 
 
 def _python_threads() -> str:
-    me = threading.get_ident()
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    me = _thread.get_ident()
+    threading = sys.modules.get("threading")
+    names = {thread.ident: thread.name for thread in threading.enumerate()} if threading is not None else {}
     others = [
         names.get(ident, "unnamed") + _place(frame) for ident, frame in sys._current_frames().items() if ident != me
     ]
@@ -37,7 +38,8 @@ def _python_threads() -> str:
 
 
 def _place(frame: FrameType) -> str:
-    stack = [found for found in traceback.extract_stack(frame) if found.filename != threading.__file__]
+    machinery = getattr(sys.modules.get("threading"), "__file__", "")
+    stack = [found for found in traceback.extract_stack(frame) if found.filename != machinery]
     return f" ({Path(stack[-1].filename).name}:{stack[-1].lineno})" if stack else ""
 
 

@@ -7,14 +7,15 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from tidemill.core.bindings import FunctionRef
+from tidemill.core.blake import blake2b
 from tidemill.core.errors import ExecutionError, did_you_mean
 from tidemill.worker.from_source import FromSource, import_from_source
+from tidemill.worker.standard import keep_standard_modules
 
 _by_file: dict[str, ModuleType] = {}
 
@@ -65,13 +66,14 @@ def _load_file(name: str, file: str) -> ModuleType:
     if not path.is_file():
         raise FunctionGone(f"the file {path} is gone", remedy="put it back, or deploy the pipeline with its code")
     root = _root(name, path)
+    keep_standard_modules(root)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     import_from_source(root)
     if "." in name:
         # A module of a package can only be imported as such.
         return importlib.import_module(name)
-    if there is not None:
+    if name in sys.modules:
         # Another module bears this name (a user's random.py, say): taking it away would break whoever imports that.
         name = f"{name}_{blake2b(str(path).encode(), digest_size=4).hexdigest()}"
     loader = FromSource(name, str(path)) if path.suffix == ".py" else None

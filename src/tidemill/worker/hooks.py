@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,8 @@ from tidemill.core.graph import Hook, HookEvent
 from tidemill.worker.context import Context
 from tidemill.worker.failures import one_line
 from tidemill.worker.functions import load_function
+
+AWAITING = "tidemill.worker.awaiting"
 
 
 def call_hooks(hooks: Sequence[Hook], event: HookEvent, context: Context) -> list[str]:
@@ -29,11 +31,10 @@ def call_hooks(hooks: Sequence[Hook], event: HookEvent, context: Context) -> lis
 def call(function: Any, *positional: Any, **named: Any) -> Any:
     """The result of a function, awaited if it is to be."""
     returned = function(*positional, **named)
-    return asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
-
-
-async def _awaited(returned: Any) -> Any:
-    return await returned
+    if not inspect.isawaitable(returned):
+        return returned
+    # Loaded by its name when the first one is there: asyncio is large, and every process that is forked pays for it.
+    return importlib.import_module(AWAITING).result_of(returned)
 
 
 def _takes_one(function: Any) -> bool:

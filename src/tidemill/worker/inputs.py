@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidemill.core.annotations import EMPTY, bare_annotation, convert, hints_of
+from tidemill.core.annotations import EMPTY, bare_annotation, convert
 from tidemill.core.bindings import Apply, Binding, Const, DictOf, ListOf, Template
 from tidemill.core.causes import CauseKind
-from tidemill.core.errors import DefinitionError, TidemillError
+from tidemill.core.errors import TidemillError
 from tidemill.core.records import Artifact
 from tidemill.core.values import ArtifactRef
 from tidemill.planning.resolve import text
 from tidemill.storage.artifacts.content import Content, Kind
+from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactError, ArtifactMissing
 from tidemill.storage.artifacts.store import ArtifactStore
 from tidemill.storage.artifacts.values import load
 from tidemill.worker.failures import Fault, one_line
 from tidemill.worker.functions import load_function
+from tidemill.worker.shapes import Shape, shape_of
 
+_AS_THEY_ARE = frozenset({int, float, str, bool})
 _UNLOADED: tuple[object, ...] = (Artifact, ArtifactRef)
+
+
+class DamagedInput(ArtifactDamaged):
+    """Stored content that the task needs is damaged or missing; `artifact` is the id of its record."""
+
+    def __init__(self, artifact: str, error: ArtifactError) -> None:
+        super().__init__(error.message, place=f"artifact {artifact}")
+        self.artifact = artifact
 
 
 class Inputs:
@@ -29,7 +39,7 @@ class Inputs:
     An artifact that is used twice is loaded twice, so that neither use sees what the other does to it.
     """
 
-    def __init__(self, store: ArtifactStore, scratch: Callable[[], Path]) -> None:
+    def __init__(self, store: Callable[[], ArtifactStore], scratch: Callable[[], Path]) -> None:
         self._store = store
         self._scratch = scratch
         self.notes: list[str] = []
@@ -38,7 +48,8 @@ class Inputs:
         self, function: Callable[..., Any], inputs: Mapping[str, Binding], artifacts: Mapping[str, Artifact]
     ) -> tuple[list[Any], dict[str, Any]]:
         """Positional and named arguments for a call. Raises Fault, naming the input."""
-        wanted = annotations_of(function)
+        shape = shape_of(function)
+        wanted = shape.annotations
         values: dict[str, Any] = {}
         for name, binding in inputs.items():
             try:
@@ -47,7 +58,7 @@ class Inputs:
                 raise Fault(fault.kind, f"input {name!r}: {fault.message}", fault.error) from None
             except (TidemillError, ValueError, LookupError) as error:
                 raise Fault(CauseKind.DATA, f"input {name!r}: {_sentence(error)}", error) from None
-        return _bound(function, values)
+        return _bound(function, shape, values)
 
     def resolve(self, value: Any, artifacts: Mapping[str, Artifact]) -> Any:
         """The value with every artifact reference in it replaced by what the artifact holds."""
@@ -61,7 +72,24 @@ class Inputs:
             case _:
                 return value
 
+    def damage(self, found: DamagedInput, artifacts: Mapping[str, Artifact]) -> dict[str, str]:
+        """What is wrong, by artifact: with the one that was found damaged and, at a glance, with others."""
+        wrong = {found.artifact: found.message}
+        for artifact in artifacts.values():
+            if artifact.digest and artifact.id not in wrong:
+                content = content_of(artifact)
+                try:
+                    if content.kind == "file":
+                        self._store().path_of(content)
+                    elif not self._store().exists(content):
+                        wrong[artifact.id] = f"a part of {artifact.digest} is not in the artifact store"
+                except (ArtifactDamaged, ArtifactMissing) as error:
+                    wrong[artifact.id] = error.message
+        return wrong
+
     def _argument(self, binding: Binding, annotation: Any, artifacts: Mapping[str, Artifact]) -> Any:
+        if isinstance(binding, Const) and type(binding.value) is annotation and annotation in _AS_THEY_ARE:
+            return binding.value
         if (
             bare_annotation(annotation) in _UNLOADED
             and isinstance(binding, Const)
@@ -98,15 +126,17 @@ class Inputs:
         if not artifact.digest:
             # Something outside is never fetched behind the task's back: it gets the address.
             return pick_inside(artifact.uri or dict(artifact.metadata), reference.at)
-        kind: Kind = "tree" if artifact.kind == "tree" else "file"
-        loaded = load(
-            self._store,
-            Content(artifact.digest, artifact.size, kind),
-            artifact.codec,
-            self._scratch(),
-            facts=artifact.metadata,
-            unsafe=True,
-        )
+        try:
+            loaded = load(
+                self._store(),
+                content_of(artifact),
+                artifact.codec,
+                self._scratch(),
+                facts=artifact.metadata,
+                unsafe=True,
+            )
+        except (ArtifactDamaged, ArtifactMissing) as error:
+            raise DamagedInput(artifact.id, error) from None
         self.notes += loaded.notes
         return pick_inside(loaded.value, reference.at)
 
@@ -126,13 +156,10 @@ def pick_inside(value: Any, path: Sequence[str | int]) -> Any:
     return value
 
 
-def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations by parameter; those that cannot be resolved count as absent."""
-    try:
-        return hints_of(function)
-    except DefinitionError:
-        found = getattr(function, "__annotations__", {})
-        return {name: annotation for name, annotation in found.items() if not isinstance(annotation, str)}
+def content_of(artifact: Artifact) -> Content:
+    """The address of an artifact's owned content."""
+    kind: Kind = "tree" if artifact.kind == "tree" else "file"
+    return Content(artifact.digest, artifact.size, kind)
 
 
 def _record(reference: ArtifactRef, artifacts: Mapping[str, Artifact]) -> Artifact:
@@ -141,10 +168,9 @@ def _record(reference: ArtifactRef, artifacts: Mapping[str, Artifact]) -> Artifa
     return artifacts[reference.id]
 
 
-def _bound(function: Callable[..., Any], values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
+def _bound(function: Callable[..., Any], shape: Shape, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    parameters = shape.parameters
+    if parameters is None or (shape.simple and shape.needed <= values.keys() <= parameters.keys()):
         return [], values
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     positional: list[Any] = []

@@ -26,6 +26,7 @@ from tidemill.storage.logs.mask import Masker
 from tidemill.worker.arming import arm
 from tidemill.worker.control import Order, receive, send
 from tidemill.worker.kernel import die_with
+from tidemill.worker.leaving import leave_at_once
 
 BACKLOG_BYTES = 32 << 20
 """Output that may wait for the disk, of all attempts together."""
@@ -143,7 +144,8 @@ class Supervisor:
             for key, _ in self._selector.select(_POLL_SECONDS if self._backlog.full or not self._owned else None):
                 if key.fileobj is self._control:
                     self._obey()
-                else:
+                elif self._selector.get_map().get(key.fd) is key:
+                    # It may have been cut a moment ago, and its number may be that of another one by now.
                     self._read(key.fd, *key.data)
         self._finish()
 
@@ -168,26 +170,40 @@ class Supervisor:
                     os.set_blocking(descriptor, False)
                     self._selector.register(descriptor, selectors.EVENT_READ, (number, log, stream))
                     self._open += 1
+            case {"cut": int(number)}, []:
+                for key in [key for key in self._selector.get_map().values() if key.data and key.data[0] == number]:
+                    while self._read(key.fd, *key.data):
+                        pass
+                    self._end(key.fd, *key.data)
             case None:
                 self._let_go()
 
-    def _read(self, descriptor: int, number: int, log: AttemptLog, stream: Stream) -> None:
+    def _read(self, descriptor: int, number: int, log: AttemptLog, stream: Stream) -> bool:
+        """Take what is there; whether there may be more."""
         try:
             data = os.read(descriptor, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         if not data:
-            self._selector.unregister(descriptor)
-            os.close(descriptor)
-            self._open -= 1
-            log.open_streams -= 1
-            self._backlog.put(0, lambda: log.end_of(stream))
-            if not log.open_streams:
-                self._backlog.put(0, lambda: self._close(number, log))
-        elif self._backlog.full:
+            self._end(descriptor, number, log, stream)
+            return False
+        if self._backlog.full:
             log.lost += len(data)
         else:
             self._backlog.put(len(data), lambda: log.write(stream, data))
+        return True
+
+    def _end(self, descriptor: int, number: int, log: AttemptLog, stream: Stream) -> None:
+        """Nothing more comes from there, or nothing that is of this attempt."""
+        if descriptor not in self._selector.get_map():
+            return
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        self._open -= 1
+        log.open_streams -= 1
+        self._backlog.put(0, lambda: log.end_of(stream))
+        if not log.open_streams:
+            self._backlog.put(0, lambda: self._close(number, log))
 
     def _close(self, number: int, log: AttemptLog) -> None:
         log.close()
@@ -211,6 +227,7 @@ def main() -> None:
     die_with(parent, signal.SIGTERM)
     arm()
     Supervisor(socket.socket(fileno=control)).run()
+    leave_at_once(0)
 
 
 if __name__ == "__main__":

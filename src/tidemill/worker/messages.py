@@ -6,6 +6,7 @@ What comes from a task is hostile until it passed here.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tidemill.core.plain import Malformed, from_plain, to_plain
@@ -14,14 +15,30 @@ from tidemill.worker.frames import BadFrame
 
 R = TypeVar("R")
 
-FROM_WORKER: tuple[type, ...] = (Began, Pushed, Request, Report, Note)
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Follows the report when nothing of the user's code is going on any more, but for what it left behind.
+
+    `alone`: there are no other threads or processes of it. `spoke`: something was printed, as far as Python knows.
+    `leaves`: the process ends now; otherwise it takes the next ticket.
+    """
+
+    attempt: str
+    alone: bool
+    spoke: bool = False
+    leaves: bool = True
+
+
+FROM_WORKER: tuple[type, ...] = (Began, Pushed, Request, Report, Note, Done)
 FROM_OWNER: tuple[type, ...] = (Ticket, Reply)
+_write = json.JSONEncoder(separators=(",", ":")).encode
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*FROM_WORKER, *FROM_OWNER, Gone)}
 
 
 def encode(record: Any) -> bytes:
     """One record as JSON: its class name and its plain form. Raises NotAValue for what a value cannot hold."""
-    return json.dumps([type(record).__name__, to_plain(record)], separators=(",", ":")).encode()
+    return _write([type(record).__name__, to_plain(record)]).encode()
 
 
 def decode(body: bytes, allowed: tuple[type, ...]) -> Any:
@@ -41,3 +58,8 @@ def decode_as(kind: type[R], body: bytes) -> R:
     found = decode(body, (kind,))
     assert isinstance(found, kind)
     return found
+
+
+def is_ticket(body: bytes) -> bool:
+    """Whether a body is that of a ticket, by its first bytes."""
+    return body.startswith(b'["Ticket"')

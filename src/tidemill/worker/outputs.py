@@ -15,6 +15,8 @@ from tidemill.core.records import Artifact
 from tidemill.core.types import judge_value
 from tidemill.core.values import ArtifactRef, NotAValue, canonical, encode, normalize
 from tidemill.storage.artifacts.codecs.codec import type_name
+from tidemill.storage.artifacts.errors import StoreUnwritable
+from tidemill.storage.artifacts.obstacles import obstacle
 from tidemill.storage.artifacts.store import ArtifactStore
 from tidemill.storage.artifacts.values import Saved, save
 from tidemill.worker.failures import Fault
@@ -30,7 +32,7 @@ _NO_TYPE = frozenset({"any", "union"})
 class Outputs:
     """Keeps what one attempt returns and pushes; artifacts are named `<attempt>.<n>` in the order they are kept."""
 
-    def __init__(self, attempt: str, store: ArtifactStore, scratch: Callable[[], Path]) -> None:
+    def __init__(self, attempt: str, store: Callable[[], ArtifactStore], scratch: Callable[[], Path]) -> None:
         self._attempt = attempt
         self._store = store
         self._scratch = scratch
@@ -61,14 +63,18 @@ class Outputs:
                     raise Fault(CauseKind.DATA, f"output {key!r} is not what its annotation says: {wrong}")
                 return plain[0], ()
         try:
-            saved = save(value, self._store, self._scratch(), name=spec.codec or None)
+            saved = save(value, self._store(), self._scratch(), name=spec.codec or None)
         except TidemillError as error:
             raise Fault(
-                CauseKind.DATA,
+                CauseKind.INFRASTRUCTURE if isinstance(error, StoreUnwritable) else CauseKind.DATA,
                 f"output {key!r} ({type_name(type(value))}) cannot be stored: {error.in_one_line}",
                 error,
             ) from None
         except Exception as error:
+            full = obstacle(error, self._scratch().parent)
+            if full is not None:
+                why = f"output {key!r} cannot be stored: {full.in_one_line}"
+                raise Fault(CauseKind.INFRASTRUCTURE, why, full) from None
             by = f" by the codec {spec.codec!r}" if spec.codec else ""
             raise Fault(
                 CauseKind.DATA,
@@ -116,6 +122,8 @@ class Outputs:
 
 def _small(value: Any) -> tuple[Any] | None:
     """The plain value in a tuple of one, or None if it is not plain or too large for a row."""
+    if value is None or type(value) in (int, bool):
+        return (value,)
     try:
         plain = normalize(value)
         text = canonical(encode(plain))

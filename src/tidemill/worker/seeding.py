@@ -1,78 +1,40 @@
-"""The global random generators of Python and numpy start from the seed of the task, whenever numpy is imported."""
+"""The global random generators of Python and numpy start from the seed of the task, whenever they are imported."""
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-# The module that makes numpy's global generator, from the noise of the machine.
-_GENERATOR = "numpy.random.mtrand"
+from tidemill.worker.on_import import forget, when_imported
+
+# Python's generator, and the module that makes numpy's: both from the noise of the machine, when they are imported.
+_STATES = {"random": ("getstate", "setstate"), "numpy.random.mtrand": ("get_state", "set_state")}
 
 
-def seed(number: int) -> None:
-    """Seed the global generators; that of numpy as soon as it is there, if it is not loaded yet."""
-    random.seed(number)
-    _forget()
-    generator = sys.modules.get(_GENERATOR)
-    if generator is not None:
-        generator.seed(number)
-    else:
-        sys.meta_path.insert(0, _Awaits(number))
+def seed(number: Callable[[], int]) -> None:
+    """Seed the global generators; one that is not loaded yet as soon as it is there. `number` is asked for then."""
+
+    def plant(generator: ModuleType) -> None:
+        generator.seed(number())
+
+    for name in _STATES:
+        when_imported(name, plant)
 
 
 @contextmanager
 def seeded(number: int) -> Iterator[None]:
     """Seed the global generators, and give them back as they were."""
-    generator = sys.modules.get(_GENERATOR)
-    kept, kept_numpy = random.getstate(), generator.get_state() if generator is not None else None
-    seed(number)
+    kept = {name: getattr(sys.modules[name], get)() for name, (get, _) in _STATES.items() if name in sys.modules}
+    seed(lambda: number)
     try:
         yield
     finally:
-        _forget()
-        random.setstate(kept)
-        generator = sys.modules.get(_GENERATOR)
-        if kept_numpy is not None and generator is not None:
-            generator.set_state(kept_numpy)
-        elif generator is not None:
-            generator.seed()
-
-
-def _forget() -> None:
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Awaits)]
-
-
-class _Awaits(importlib.abc.MetaPathFinder):
-    """Finds numpy's generator where it is, and seeds it once it is loaded."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != _GENERATOR:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Seeds(spec.loader, self._number)
-        return spec
-
-
-class _Seeds(importlib.abc.Loader):
-    def __init__(self, loader: importlib.abc.Loader, number: int) -> None:
-        self._loader = loader
-        self._number = number
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        module.seed(self._number)
+        for name, (_, put) in _STATES.items():
+            forget(name)
+            generator = sys.modules.get(name)
+            if generator is not None and name in kept:
+                getattr(generator, put)(kept[name])
+            elif generator is not None:
+                generator.seed()

@@ -9,6 +9,7 @@ import sys
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 
 from tidemill.worker.functions import load_module
 
@@ -33,7 +34,7 @@ class Setting:
     def scratch_root(self) -> Path | None:
         return Path(self.scratch) if self.scratch else None
 
-    def import_entry(self, *, tell: bool) -> None:
+    def import_entry(self, *, tell: bool) -> ModuleType | None:
         """Import the entry. If that fails, the task that needs it fails in the same way and says so in its own log."""
         # After everything that is installed: a file of the project must not shadow a library.
         sys.path.append(os.getcwd())
@@ -41,8 +42,9 @@ class Setting:
         if self.module:
             with contextlib.suppress(Exception):
                 try:
-                    load_module(self.module, self.file)
+                    return load_module(self.module, self.file)
                 except Exception:
                     if tell:
                         traceback.print_exc()
                     raise
+        return None

@@ -10,20 +10,21 @@ import sys
 import traceback
 
 from tidemill.worker.arming import arm
-from tidemill.worker.child import leave, serve, take_over
+from tidemill.worker.child import get_ready, leave, serve, take_over
 from tidemill.worker.setting import Setting
 
 
 def main() -> None:
     parent, channel = int(sys.argv[1]), int(sys.argv[2])
     setting = Setting.from_text(sys.argv[3])
-    take_over(parent, channel, 1, 2)
+    take_over(parent, 1, 2)
+    get_ready()
     os.set_inheritable(channel, False)
     arm()
     setting.import_entry(tell=False)
     status = 1
     try:
-        status = serve(channel, setting.scratch_root)
+        status = serve(channel, setting.scratch_root, tells=True)
     except BaseException:
         traceback.print_exc()
     leave(status)

@@ -1,7 +1,7 @@
 """The process that tasks are forked from: imports what they will need, once, and then only forks and buries.
 
 Run as `python -m tidemill.worker.template`. It holds no secrets, no database and no run; if its imports make forking
-unsafe, it starts itself anew without them and spawns a fresh process for each task instead.
+unsafe, it makes way for `spawner`, which starts a fresh process for each task instead.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from dataclasses import replace
 from typing import NoReturn
 
 from tidemill.worker.arming import arm
+from tidemill.worker.child import get_ready
+from tidemill.worker.forked import Forking
 from tidemill.worker.forking import reason_not_to_fork
 from tidemill.worker.kernel import adopt_orphans, die_with
+from tidemill.worker.leaving import leave_at_once
 from tidemill.worker.nursery import Nursery
 from tidemill.worker.setting import Setting
-from tidemill.worker.warming import import_codecs, warm_up
+from tidemill.worker.shapes import prepare
+from tidemill.worker.warming import import_asyncio, import_codecs, warm_up
 
 
 def main() -> None:
@@ -30,23 +34,27 @@ def main() -> None:
     os.set_inheritable(control, False)
     arm()
     connection = socket.socket(fileno=control)
-    if not setting.spawn_because:
-        setting.import_entry(tell=True)
-        import_codecs()
-        why = reason_not_to_fork()
-        if why:
-            _start_anew(connection, parent, replace(setting, spawn_because=why))
-        warm_up()
-        gc.collect()
-        gc.disable()
-        gc.freeze()
-    Nursery(connection, setting).run()
+    get_ready()
+    entry = setting.import_entry(tell=True)
+    import_codecs()
+    if entry is not None:
+        import_asyncio(vars(entry))
+        prepare(setting.module, setting.file, vars(entry))
+    why = reason_not_to_fork()
+    if why:
+        _start_anew(connection, parent, replace(setting, spawn_because=why))
+    warm_up()
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    Nursery(connection, Forking(setting.scratch_root, os.getpid())).run()
+    leave_at_once(0)
 
 
 def _start_anew(connection: socket.socket, parent: int, setting: Setting) -> NoReturn:
     control = connection.detach()
     os.set_inheritable(control, True)
-    program = [sys.executable, "-P", "-m", "tidemill.worker.template"]
+    program = [sys.executable, "-P", "-m", "tidemill.worker.spawner"]
     os.execv(sys.executable, [*program, str(control), str(parent), setting.to_text()])
 
 

@@ -351,6 +351,7 @@ def test_limits_and_resources_may_be_read_from_outputs() -> None:
         ({"resources": {"memmory": 1}}, "there is no resource 'memmory'", "did you mean 'memory'?"),
         ({"resources": {"memory": "2 bananas"}}, "'2 bananas' is not a size", "2GiB"),
         ({"resources": {"cpu": -1}}, "-1 is not an amount of cpu", ""),
+        ({"resources": {"processes": "few"}}, "'few' is not a number of processes", "256"),
         ({"pools": {"gpu": 0}}, "0 is not a whole number of at least 1", ""),
         ({"on_lost": "retyr"}, "'retyr' is not one of", "did you mean 'retry'?"),
         ({"name": ""}, "'' is not a text", ""),

@@ -216,6 +216,15 @@ class TestScreen:
             "load waits for the event data with key k",
         ),
         (Noted("run.paused", at(0), None, {"message": "the disk is full"}), "paused: the disk is full"),
+        (
+            Noted(
+                "artifact.damaged",
+                at(0),
+                Key("train"),
+                {"artifact": "r.1.1", "by": "load", "problem": "it is gone", "then": "load is run again"},
+            ),
+            "train found artifact r.1.1 of load damaged: it is gone; load is run again",
+        ),
         (moved("when_1", TaskState.SUCCEEDED, kind=TaskKind.SCOPE), None),
         (moved("load", TaskState.RUNNING), None),
     ],

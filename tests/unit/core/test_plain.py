@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.core.generated import nonsense, sound_pipelines
 from tests.unit.core.graphs import call, function, pipeline
-from tidemill.core import history, records
+from tidemill.core import graph, history, plain_quick, records
 from tidemill.core.bindings import Apply, Const, DictOf, FunctionRef, ListOf, Template
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.graph import Hook, HookEvent, Node, OutputSpec, Pipeline, Retry, RetryRule, Returns
@@ -26,7 +29,7 @@ from tidemill.core.history import (
     TaskKind,
     TaskRecord,
 )
-from tidemill.core.plain import Malformed, from_plain, to_plain
+from tidemill.core.plain import Malformed, from_plain, from_plain_at_length, to_plain, to_plain_at_length
 from tidemill.core.records import (
     Artifact,
     Began,
@@ -48,7 +51,7 @@ from tidemill.core.records import (
 )
 from tidemill.core.states import AttemptState, RunState, TaskState
 from tidemill.core.types import Parameter, Type
-from tidemill.core.values import ArtifactRef, canonical
+from tidemill.core.values import MISSING, ArtifactRef, canonical
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 INT = Type("int")
@@ -283,3 +286,216 @@ def test_any_json_is_a_pipeline_or_malformed(odd: Any) -> None:
     except Malformed:
         return
     assert from_plain(Pipeline, to_plain(found)) == found
+
+
+# --- the quick way gives what the long way gives ----------------------------------------------------------------------
+
+
+def _outcome(work: Callable[..., Any], *given: Any) -> tuple[str, str]:
+    """What comes of it, down to the types of numbers (which `repr` tells, while 1 == 1.0 == True); or the refusal."""
+    try:
+        return "gives", repr(work(*given))
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        return type(error).__name__, str(error)
+
+
+def _check_reading(cls: type, plain: Any) -> None:
+    assert _outcome(from_plain, cls, plain) == _outcome(from_plain_at_length, cls, plain)
+
+
+def _check_writing(record: Any) -> None:
+    assert _outcome(to_plain, record) == _outcome(to_plain_at_length, record)
+
+
+CLASSES = sorted(
+    {
+        thing
+        for module in (records, history, graph)
+        for thing in vars(module).values()
+        if dataclasses.is_dataclass(thing) and isinstance(thing, type)
+    },
+    key=lambda cls: cls.__qualname__,
+)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_good_record_takes_the_quick_way(record: Any) -> None:
+    plain = to_plain_at_length(record)
+    assert repr(plain_quick.write(record)) == repr(plain)
+    assert plain_quick.reader(type(record))(json.loads(json.dumps(plain))) == record
+
+
+@settings(max_examples=50)
+@given(sound_pipelines() | nonsense)
+def test_pipelines_are_read_and_written_the_same_both_ways(pipeline: Pipeline) -> None:
+    _check_writing(pipeline)
+    if _outcome(to_plain, pipeline)[0] == "gives":
+        _check_reading(Pipeline, to_plain(pipeline))
+
+
+_odd_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.just(1 << 5000)
+    | st.floats()
+    | st.sampled_from(["", "a", "x", "int", "train", "succeeded", "value", "\ud800"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["is", "id", "name", "value", "items", "$date", "$datetime", "$float", "$seconds", "$dict"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(CLASSES), st.data())
+def test_random_data_is_read_the_same_both_ways(cls: type, data: st.DataObject) -> None:
+    names = [field.name for field in dataclasses.fields(cls)]
+    _check_reading(cls, data.draw(_odd_json))
+    plain = data.draw(st.dictionaries(st.sampled_from([*names, "is"]), _odd_json))
+    _check_reading(cls, plain)
+    _check_reading(cls, {**plain, "no such field": 1})
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(RECORDS), st.data())
+def test_damaged_data_is_read_the_same_both_ways(record: Any, data: st.DataObject) -> None:
+    plain = json.loads(json.dumps(to_plain_at_length(record)))
+    place = data.draw(st.sampled_from(list(_places(plain))))
+    outer = plain
+    for key in place[:-1]:
+        outer = outer[key]
+    if data.draw(st.booleans()):
+        del outer[place[-1]]
+    else:
+        outer[place[-1]] = data.draw(_odd_json)
+    _check_reading(type(record), plain)
+
+
+def _places(plain: Any) -> Iterator[tuple[Any, ...]]:
+    items = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    for key, item in items:
+        yield (key,)
+        for inner in _places(item):
+            yield (key, *inner)
+
+
+class _Text(str):
+    __slots__ = ()
+
+
+_odd_values = st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        0,
+        1,
+        2,
+        0.0,
+        -0.0,
+        1.0,
+        float("nan"),
+        "",
+        "a",
+        "\ud800",
+        _Text(""),
+        _Text("b"),
+        (),
+        [],
+        {},
+        MappingProxyType({}),
+        MappingProxyType({"a": 1}),
+        OrderedDict(a=(1, 2.0)),
+        {1: 2},
+        {"$x": 1},
+        {"a": object()},
+        NOW,
+        NOW.date(),
+        NOW - NOW,
+        ArtifactRef("a"),
+        Returns.VALUE,
+        RunState.FAILED,
+        Usage(),
+        Usage(wall_s=0),
+        CAUSE,
+        INT,
+        Const(1),
+        ("a",),
+        ("a", True, 1),
+        (Const(1),),
+        {"a": Const(1.0)},
+        {"a": INT},
+        MISSING,
+        1 << 5000,
+        object,
+    ]
+)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(RECORDS), st.data())
+def test_odd_records_are_written_the_same_both_ways(record: Any, data: st.DataObject) -> None:
+    names = [field.name for field in dataclasses.fields(record)]
+    changes = data.draw(st.dictionaries(st.sampled_from(names), _odd_values, min_size=1, max_size=3))
+    _check_writing(dataclasses.replace(record, **changes))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Checked:
+    low: int
+    high: int = 9
+    seen: list[int] = dataclasses.field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Doubling:
+    number: int
+
+    def __init__(self, number: int) -> None:
+        object.__setattr__(self, "number", number * 2)
+
+
+@dataclasses.dataclass
+class _Noting:
+    number: float = 0.0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value + 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bounded:
+    low: int = 0
+    high: int = 9
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+class _Inheriting(_Bounded):
+    pass
+
+
+@pytest.mark.parametrize("cls", [_Checked, _Doubling, _Noting, _Bounded, _Inheriting])
+@pytest.mark.parametrize("plain", [{}, {"number": 1}, {"low": 10}, {"low": 1}, {"low": 1, "high": 2, "is": "x"}])
+def test_what_a_class_does_when_it_is_made_is_done(cls: type, plain: Any) -> None:
+    _check_reading(cls, plain)
+
+
+def test_defaults_made_for_each_are_not_shared() -> None:
+    one, other = (from_plain(Artifact, {"id": "a", "type": "Dataset"}) for _ in range(2))
+    assert one == other
+    assert one.metadata is not other.metadata

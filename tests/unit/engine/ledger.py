@@ -6,15 +6,41 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from tidemill.core.history import AttemptRecord, RunRecord, TaskRecord
+from tidemill.core.history import AttemptRecord, RunRecord, TaskKind, TaskRecord
 from tidemill.core.instances import Key
 from tidemill.core.records import Artifact
+from tidemill.core.states import TaskState
 from tidemill.core.wiring import Wiring
 from tidemill.engine.commit import moved_run
 from tidemill.engine.moves import AttemptSettled, AttemptStarted, KeepPush, Move, RunMoved, TaskMoved
 from tidemill.engine.progress import Progress
 from tidemill.engine.reopen import reopened, to_run_again
-from tidemill.engine.restore import key_of, restore
+from tidemill.engine.restore import Before, key_of, restore
+
+
+class Leaves:
+    """What is read only when somebody asks for it."""
+
+    def __init__(self, rows: dict[tuple[str, str], TaskRecord]) -> None:
+        self._rows = rows
+        self.read: list[str] = []
+
+    def states(self) -> dict[str, dict[str, TaskState]]:
+        found: dict[str, dict[str, TaskState]] = {}
+        for (path, instance), row in self._rows.items():
+            found.setdefault(path, {})[instance] = row.state
+        return found
+
+    def record(self, path: str, instance: str) -> TaskRecord:
+        self.read.append(f"{path} {instance}")
+        return self._rows[path, instance]
+
+
+def is_leaf(row: TaskRecord) -> bool:
+    """Whether a task run is over and out of the ordinary in nothing, as the database sees it."""
+    ended = row.state.final and row.state is not TaskState.REMOVED
+    odd = row.generation or row.inputs or row.round or row.steer or row.wake or row.reused_from
+    return row.kind is TaskKind.LEAF and ended and not odd
 
 
 class Ledger:
@@ -23,12 +49,13 @@ class Ledger:
         self.tasks: dict[tuple[str, str, int], TaskRecord] = {}
         self.attempts: dict[str, AttemptRecord] = {}
         self.artifacts: dict[str, Artifact] = {}
+        self.makers: dict[str, Key] = {}
         self.pushes: dict[str, dict[str, Any]] = {}
 
     def copy(self) -> Ledger:
         other = Ledger(self.run)
         other.tasks, other.attempts = dict(self.tasks), dict(self.attempts)
-        other.artifacts = dict(self.artifacts)
+        other.artifacts, other.makers = dict(self.artifacts), dict(self.makers)
         other.pushes = {attempt: dict(pushed) for attempt, pushed in self.pushes.items()}
         return other
 
@@ -39,7 +66,7 @@ class Ledger:
                     self.run = moved_run(self.run, move)
                 case TaskMoved(record=record, made=made):
                     self.tasks[record.path, record.instance, record.generation] = record
-                    self.artifacts |= {artifact.id: artifact for artifact in made}
+                    self._made(key_of(record), made)
                 case AttemptStarted(record=attempt):
                     assert attempt.id not in self.attempts, "an attempt begins once"
                     self.attempts[attempt.id] = attempt
@@ -47,9 +74,9 @@ class Ledger:
                     assert not self.attempts[attempt.id].state.final, "an attempt ends once"
                     assert attempt.state.final
                     self.attempts[attempt.id] = attempt
-                case KeepPush(pushed=pushed):
+                case KeepPush(key=key, pushed=pushed):
                     self.pushes.setdefault(pushed.attempt, {})[pushed.key] = pushed.value
-                    self.artifacts |= {artifact.id: artifact for artifact in pushed.artifacts}
+                    self._made(key, pushed.artifacts)
                 case _:
                     pass
 
@@ -63,16 +90,28 @@ class Ledger:
         return next(row for row in self.newest() if key_of(row) == key)
 
     def restored(self, wiring: Wiring) -> Progress:
-        return self._progress(wiring, self.run, self.newest())
+        newest = self.newest()
+        leaves = Leaves({(row.path, row.instance): row for row in newest if is_leaf(row)})
+        others = [row for row in newest if not is_leaf(row)]
+        out = [attempt for attempt in self.attempts.values() if not attempt.state.final]
+        last = max((int(id_.rpartition(".")[2]) for id_ in self.attempts), default=0)
+        return restore(wiring, self.run, others, out, self.artifacts, self.pushes, self._before(), leaves, last)
 
     def again(self, wiring: Wiring, also: tuple[str, ...] = ()) -> set[Key]:
         return to_run_again(wiring, self.newest(), also)
 
     def reopened(self, wiring: Wiring, now: datetime, also: tuple[str, ...] = ()) -> Progress:
         attempts, artifacts = list(self.attempts.values()), self.artifacts
-        self.run, fresh, progress = reopened(wiring, self.run, self.newest(), attempts, artifacts, now, also)
+        newest, before = self.newest(), self._before()
+        self.run, fresh, progress = reopened(wiring, self.run, newest, attempts, artifacts, now, also, before)
         self.tasks |= {(row.path, row.instance, row.generation): row for row in fresh}
         return progress
 
-    def _progress(self, wiring: Wiring, run: RunRecord, rows: list[TaskRecord]) -> Progress:
-        return restore(wiring, run, rows, list(self.attempts.values()), self.artifacts, self.pushes)
+    def _before(self) -> Before:
+        newest = {(row.path, row.instance): row.generation for row in self.newest()}
+        old = [row for (*place, at), row in sorted(self.tasks.items()) if at < newest[*place]]
+        return Before(self.makers, (), old)
+
+    def _made(self, key: Key, made: Iterable[Artifact]) -> None:
+        for artifact in made:
+            self.artifacts[artifact.id], self.makers[artifact.id] = artifact, key

@@ -158,7 +158,7 @@ class Simulation:
         return other
 
     def _again(self, progress: Progress, ledger: Ledger) -> Simulation:
-        other = Simulation.__new__(Simulation)
+        other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.progress, other.ledger = progress, ledger
         other._out, other._stopped, other._timers = {}, set(), []
@@ -202,13 +202,18 @@ class Simulation:
                 cause = Cause(CauseKind.CANCELLED, "stopped")
                 self.send(Reported(Report(attempt, AttemptState.CANCELLED, cause=cause)))
                 return True
-            answer = self.script(told)
-            if isinstance(answer, Stays):
+            report = self.report(attempt, told)
+            if report is None:
                 continue
             del self._out[attempt]
-            self.send(Reported(report_of(attempt, answer)))
+            self.send(Reported(report))
             return True
         return False
+
+    def report(self, attempt: str, told: Started) -> Report | None:
+        """How an attempt ends; None if it does not."""
+        answer = self.script(told)
+        return None if isinstance(answer, Stays) else report_of(attempt, answer)
 
     # --- what came of it ---
 

@@ -9,8 +9,9 @@ import pytest
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.records import Gone, Report, Usage
+from tidemill.core.sizes import size_text
 from tidemill.core.states import AttemptState
-from tidemill.executors.endings import Exit, Seen, describe_status, ending, size_text
+from tidemill.executors.endings import Exit, Seen, describe_status, ending
 from tidemill.executors.environment import clean_environment
 
 CANCEL = Cause(CauseKind.CANCELLED, "cancelled by ann", by="ann")

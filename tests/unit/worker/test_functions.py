@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_a_file_named_like_a_library_takes_nothing_away(tmp_path: Path) -> None:
     file.write_text("def f(): return 'mine'\n")
     assert load_function(FunctionRef("random", "f", str(file)))() == "mine"
     assert sys.modules["random"] is random
+
+
+def test_a_file_beside_it_hides_no_library_that_is_imported_later(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not this one')\n")
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "__init__.py").write_text("raise RuntimeError('nor this one')\n")
+    file = tmp_path / "beside_them.py"
+    file.write_text("def f():\n    import email, random\n    return email.message_from_string, random.random()\n")
+    program = (
+        "import sys; from tidemill.worker.functions import load_module; assert 'random' not in sys.modules;"
+        "load_module('beside_them', sys.argv[1]).f(); print('random' in sys.modules, 'csv' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_two_files_of_one_name_live_side_by_side(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tidemill.worker.outputs import INLINE_BYTES, Outputs
 
 @pytest.fixture
 def outputs(tmp_path: Path) -> Outputs:
-    return Outputs("a", MemoryStore(), lambda: tmp_path)
+    return Outputs("a", MemoryStore, lambda: tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
                 yield _stamped(attempt.started_at, f"{key} running{again}")
             case Noted(kind="run.paused", at=at, payload=payload):
                 yield _stamped(at, f"paused: {payload.get('message', '')}")
+            case Noted(kind="run.let-go", at=at, payload=payload):
+                yield _stamped(at, f"run {run.id} let go: {payload.get('message', '')}")
+            case Noted(kind="artifact.damaged", at=at, key=key, payload=payload):
+                made = f" of {payload['by']}" if payload.get("by") else ""
+                said = f"{payload.get('problem', '')}; {payload.get('then', '')}"
+                yield _stamped(at, f"{key} found artifact {payload.get('artifact', '')}{made} damaged: {said}")
             case Noted(kind="executor.note", at=at, payload=payload):
                 yield _stamped(at, f"note: {payload.get('text', '')}")
             case _:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tidemill.storage.artifacts.content import Content, digest_of, digest_of_stream
+import errno
+
+from tidemill.storage.artifacts.content import Content
+from tidemill.storage.artifacts.digests import digest_of, digest_of_stream
 from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing
 from tidemill.storage.artifacts.listing import Entry, parse
 from tidemill.storage.artifacts.unpack import REMEDY, Open, describe_damage
@@ -10,12 +13,18 @@ from tidemill.storage.artifacts.unpack import REMEDY, Open, describe_damage
 _NAMED = 10
 
 
-def verify_file(content: Content, open_file: Open) -> None:
-    """Hash one file again. Raises ArtifactDamaged, or what `open_file` raises."""
-    with open_file(content) as source:
-        digest, size = digest_of_stream(source)
+def verify_file(content: Content, open_file: Open, name: str = "") -> None:
+    """Hash one file again. Raises ArtifactDamaged, or what `open_file` raises. `name` is that of a file in a folder."""
+    try:
+        with open_file(content) as source:
+            digest, size = digest_of_stream(source)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        what = f"{name} ({content.digest})" if name else content.digest
+        raise ArtifactDamaged(f"{what} is damaged: the medium cannot read it back", remedy=REMEDY) from None
     if digest != content.digest or size != content.size:
-        raise ArtifactDamaged(describe_damage(content, digest, size), remedy=REMEDY)
+        raise ArtifactDamaged(describe_damage(content, digest, size, name), remedy=REMEDY)
 
 
 def checked_listing(content: Content, data: bytes) -> tuple[Entry, ...]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from tidemill.storage.artifacts.content import Content, check_digest
 from tidemill.storage.artifacts.errors import ArtifactMissing
+from tidemill.storage.artifacts.files import copy_file, remove
 from tidemill.storage.artifacts.listing import Entry
-from tidemill.storage.artifacts.unpack import REMEDY, remove
+from tidemill.storage.artifacts.unpack import REMEDY
 
 
 def may_link() -> bool:
@@ -91,7 +91,7 @@ class Checkouts:
             except OSError:
                 # No hard links here, or too many to one object (every empty file of a large tree is the same one).
                 pass
-        shutil.copyfile(source, place)
+        copy_file(source, place)
         os.chmod(place, 0o555 if entry.executable else 0o444)
         os.utime(place, ns=(os.stat(source).st_atime_ns, os.stat(source).st_mtime_ns))
 

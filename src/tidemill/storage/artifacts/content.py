@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tidemill.storage.artifacts.errors import ArtifactError
 
 Kind = Literal["file", "tree"]
-
-CHUNK = 1 << 20
-"""Bytes read at a time, so that a large file never has to fit in memory."""
 
 _DIGEST = re.compile(r"blake2b:[0-9a-f]{64}\Z")
 
@@ -49,20 +45,3 @@ def check_digest(digest: str) -> str:
     if not is_digest(digest):
         raise ArtifactError(f"not a digest: {digest!r:.100}", remedy="a digest is 'blake2b:' and 64 hexadecimal digits")
     return digest
-
-
-def digest_of(data: bytes | memoryview) -> str:
-    """The digest text of some bytes."""
-    return "blake2b:" + blake2b(data, digest_size=32).hexdigest()
-
-
-def digest_of_stream(source: BinaryIO, sink: BinaryIO | None = None) -> tuple[str, int]:
-    """Digest text and size of what is left in `source`, copied to `sink` on the way if there is one."""
-    hasher = blake2b(digest_size=32)
-    size = 0
-    while chunk := source.read(CHUNK):
-        hasher.update(chunk)
-        size += len(chunk)
-        if sink is not None:
-            sink.write(chunk)
-    return "blake2b:" + hasher.hexdigest(), size

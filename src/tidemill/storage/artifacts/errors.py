@@ -3,6 +3,7 @@
 StorageError
 └── ArtifactError        code "artifact"
     ├── ArtifactMissing, ArtifactDamaged, ArtifactUnreadable, WrongKind, TargetExists
+    └── StoreUnwritable  no room, a read-only file system, no right to write
 InputError: CodecUnknown · CodecMissing · NotStorable      StateError: CodecUnsafe
 """
 
@@ -33,6 +34,12 @@ class ArtifactUnreadable(ArtifactError):
     """The bytes are whole, but their codec cannot turn them into a value."""
 
     code = "artifact-unreadable"
+
+
+class StoreUnwritable(ArtifactError):
+    """The place does not take the bytes: there is no room, or it may not be written to. Nothing was half kept."""
+
+    code = "artifact-store-unwritable"
 
 
 class WrongKind(ArtifactError):

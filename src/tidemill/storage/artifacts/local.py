@@ -8,22 +8,27 @@ tmp/                 what is being written; a writer that died leaves only a fil
 from __future__ import annotations
 
 import contextlib
+import errno
+import importlib
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from tidemill.core.blake import blake2b
 from tidemill.core.crash import point
 from tidemill.storage.artifacts.checking import checked_listing, verify_file, verify_files
 from tidemill.storage.artifacts.checkout import Checkouts
-from tidemill.storage.artifacts.content import Content, Stamp, check_digest, digest_of, digest_of_stream
+from tidemill.storage.artifacts.content import Content, Stamp, check_digest
+from tidemill.storage.artifacts.digests import LARGE, digest_of, digest_of_stream
 from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing, NotStorable, WrongKind
+from tidemill.storage.artifacts.files import remove
 from tidemill.storage.artifacts.listing import Entry, encode, scan
-from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize, remove
+from tidemill.storage.artifacts.obstacles import writing_to
+from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize
 from tidemill.storage.artifacts.writers import is_of_the_dead, new_name
 
 AFTER_WRITE = point("artifact.after-write")
@@ -33,6 +38,7 @@ UNTOUCHED_NS = 10**18
 """The modification time of every object: whatever writes to one gives it another, and so is noticed without hashing."""
 
 _READ_ONLY = 0o444
+_WITH_THREADS = "tidemill.storage.artifacts.large"
 _REST = re.compile(r"[0-9a-f]{62}\Z")
 
 
@@ -48,13 +54,22 @@ class LocalStore:
     # --- putting ------------------------------------------------------------------------------------------------------
 
     def put_file(self, path: Path, *, move: bool = False) -> Content:
-        content = (self._take(path) if move else None) or self._copy(path)
-        self._flush_folder(content)
+        with writing_to(self.root):
+            content = (self._take(path) if move else None) or self._copy(path)
+            self._flush_folder(content)
         if move:
             path.unlink(missing_ok=True)
         return content
 
     def put_bytes(self, data: bytes) -> Content:
+        with writing_to(self.root):
+            return self._put_bytes(data)
+
+    def put_tree(self, path: Path) -> Content:
+        with writing_to(self.root):
+            return self._put_tree(path)
+
+    def _put_bytes(self, data: bytes) -> Content:
         content = Content(digest_of(data), len(data))
         if not self._is_whole(content):
             temporary = self._new_temporary()
@@ -69,7 +84,7 @@ class LocalStore:
         self._flush_folder(content)
         return content
 
-    def put_tree(self, path: Path) -> Content:
+    def _put_tree(self, path: Path) -> Content:
         entries: list[Entry] = []
         # One flush for each folder of objects at the end, instead of one for each file; the listing comes last of all.
         by_folder: dict[Path, Content] = {}
@@ -83,7 +98,7 @@ class LocalStore:
             entries.append(Entry(found.path, content.digest, content.size, executable))
         for content in by_folder.values():
             self._flush_folder(content)
-        listing = self.put_bytes(encode(entries))
+        listing = self._put_bytes(encode(entries))
         return Content(listing.digest, sum(entry.size for entry in entries), "tree")
 
     def _copy(self, path: Path) -> Content:
@@ -113,8 +128,12 @@ class LocalStore:
             return None
         try:
             with open(temporary, "rb") as source:
-                digest, size = digest_of_stream(source)
-                os.fsync(source.fileno())
+                if info.st_size >= LARGE:
+                    # Not imported before: its threads would be a burden on every process of a task.
+                    digest, size = importlib.import_module(_WITH_THREADS).digest_and_flush(source.fileno())
+                else:
+                    digest, size = digest_of_stream(source)
+                    os.fsync(source.fileno())
             content = Content(digest, size)
             self._publish(temporary, content)
         except BaseException:
@@ -157,6 +176,10 @@ class LocalStore:
         except PermissionError:
             # Bytes of another user: whole, but not ours to mark.
             return True
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return False  # the medium has lost them
         return True
 
     def _flush_folder(self, content: Content) -> None:
@@ -173,7 +196,7 @@ class LocalStore:
             listing = self.listing(content)
             for entry in listing:
                 if entry.digest is not None:
-                    self._trust(Content(entry.digest, entry.size))
+                    self._trust(Content(entry.digest, entry.size), entry.path)
             return self._checkouts.path_of(content, listing)
         self._trust(content)
         return self._object(content.digest)
@@ -245,20 +268,21 @@ class LocalStore:
             return None
         return max(info.st_atime, info.st_mtime)
 
-    def _trust(self, content: Content) -> None:
+    def _trust(self, content: Content, name: str = "") -> None:
         """Raises ArtifactMissing, ArtifactDamaged. Bytes that nobody has written to are whole; others are hashed again.
 
+        `name` is that of a file in a folder.
         Reading past the end of a mapped file kills the process, so a path to a short one is never given out.
         """
         path = self._object(content.digest)
         try:
             info = os.stat(path)
         except FileNotFoundError:
-            raise _missing(content) from None
+            raise _missing(content, name) from None
         if info.st_size != content.size:
-            raise ArtifactDamaged(describe_damage(content, "", info.st_size), remedy=REMEDY)
+            raise ArtifactDamaged(describe_damage(content, "", info.st_size, name), remedy=REMEDY)
         if info.st_mtime_ns != UNTOUCHED_NS:
-            verify_file(content, self.open)
+            verify_file(content, self.open, name)
             with contextlib.suppress(PermissionError):
                 os.utime(path, ns=(info.st_atime_ns, UNTOUCHED_NS))
 
@@ -304,8 +328,9 @@ class LocalStore:
         return self._objects / digits[:2] / digits[2:]
 
 
-def _missing(content: Content) -> ArtifactMissing:
-    return ArtifactMissing(f"{content.digest} is not in the artifact store", remedy=REMEDY)
+def _missing(content: Content, name: str = "") -> ArtifactMissing:
+    what = f"{name} ({content.digest})" if name else content.digest
+    return ArtifactMissing(f"{what} is not in the artifact store", remedy=REMEDY)
 
 
 def _children(folder: Path) -> list[Path]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import stat
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from tidemill.storage.artifacts.checking import checked_listing, verify_file, verify_files
-from tidemill.storage.artifacts.content import Content, Stamp, check_digest, digest_of
+from tidemill.storage.artifacts.content import Content, Stamp, check_digest
+from tidemill.storage.artifacts.digests import digest_of
 from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing, NotStorable, WrongKind
 from tidemill.storage.artifacts.listing import Entry, encode, scan
 from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize
@@ -24,7 +25,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}
         self._touched: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
 
     def put_file(self, path: Path, *, move: bool = False) -> Content:
         try:

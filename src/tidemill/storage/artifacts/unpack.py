@@ -6,14 +6,14 @@ Knows how to open content, not where it is kept.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from tidemill.storage.artifacts.content import Content, digest_of_stream
+from tidemill.storage.artifacts.content import Content
+from tidemill.storage.artifacts.digests import digest_of_stream
 from tidemill.storage.artifacts.errors import ArtifactDamaged, TargetExists
+from tidemill.storage.artifacts.files import random_name, remove
 from tidemill.storage.artifacts.listing import Entry
 
 Open = Callable[[Content], BinaryIO]
@@ -25,7 +25,7 @@ def materialize(content: Content, target: Path, entries: tuple[Entry, ...], open
         raise TargetExists(f"{target} exists already", remedy="choose another place, or remove it first")
     target.parent.mkdir(parents=True, exist_ok=True)
     # Built beside the target under a name nobody else knows: it starts empty, so no link can lead a path astray.
-    building = target.parent / f".{target.name[:100]}.{secrets.token_hex(8)}.part"
+    building = target.parent / f".{target.name[:100]}.{random_name()}.part"
     try:
         if content.kind == "file":
             _write(content, building, False, open_file)
@@ -37,16 +37,6 @@ def materialize(content: Content, target: Path, entries: tuple[Entry, ...], open
     except BaseException:
         remove(building)
         raise
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, also one whose folders are read-only; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
-        for place, _, _ in os.walk(path):
-            os.chmod(place, 0o755)
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _write_entry(entry: Entry, root: Path, open_file: Open) -> None:

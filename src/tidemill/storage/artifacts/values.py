@@ -6,14 +6,12 @@ Knows nothing of runs or records; what it returns is all that a record needs.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
-import platform
 import re
-import secrets
-import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata as installed
 from pathlib import Path
 
 from tidemill.core.values import Json
@@ -22,8 +20,11 @@ from tidemill.storage.artifacts.codecs.codec import Codec, Metadata, Unsuitable,
 from tidemill.storage.artifacts.codecs.registry import candidates, codec
 from tidemill.storage.artifacts.content import Content
 from tidemill.storage.artifacts.errors import ArtifactUnreadable, CodecUnsafe, NotStorable
+from tidemill.storage.artifacts.files import copy_file, random_name, remove
 from tidemill.storage.artifacts.store import ArtifactStore
-from tidemill.storage.artifacts.unpack import remove
+
+# Where the name that one installs is not that of the module.
+_MODULES = {"scikit-learn": "sklearn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def save(value: object, store: ArtifactStore, scratch: Path, *, name: str | None
     declined: list[str] = []
     for candidate in (name,) if name is not None else candidates(value):
         chosen = codec(candidate)
-        target = scratch / f"{secrets.token_hex(8)}{chosen.suffix}"
+        target = scratch / f"{random_name()}{chosen.suffix}"
         try:
             facts = dict(chosen.dump(value, target))
             content = store.put_tree(target) if target.is_dir() else store.put_file(target, move=True)
@@ -95,6 +96,8 @@ def load(
     try:
         return Loaded(chosen.load(source), notes)
     except Exception as error:
+        # Bytes that rotted on the medium have kept their size and their times, and are hashed only now.
+        store.verify(content)
         hint = " ".join(notes)
         raise ArtifactUnreadable(
             f"{content.digest} cannot be read by the codec {name!r}: {type(error).__name__}: {error}", remedy=hint
@@ -107,7 +110,7 @@ def _place(store: ArtifactStore, content: Content, chosen: Codec, scratch: Path,
     wanted = facts.get("name") if chosen.name == "file" else None
     if kept is not None and not wanted:
         return kept
-    folder = scratch / secrets.token_hex(8)
+    folder = scratch / random_name()
     folder.mkdir()
     target = folder / (_safe_name(str(wanted)) if wanted else f"content{chosen.suffix}")
     if kept is None:
@@ -119,7 +122,7 @@ def _place(store: ArtifactStore, content: Content, chosen: Codec, scratch: Path,
         with contextlib.suppress(OSError):
             os.link(kept, target)
             return target
-    shutil.copyfile(kept, target)
+    copy_file(kept, target)
     os.chmod(target, 0o444)
     return target
 
@@ -141,8 +144,12 @@ def _version_notes(facts: Metadata) -> list[str]:
 
 def _version(library: str) -> Json:
     if library == "python":
-        return platform.python_version()
+        return sys.version.split()[0]
+    if there := getattr(sys.modules.get(_MODULES.get(library, library)), "__version__", None):
+        return str(there)
+    # Only of what nobody has imported; it brings half of the standard library into the process.
+    installed = importlib.import_module("importlib.metadata")
     try:
-        return installed.version(library)
+        return str(installed.version(library))
     except installed.PackageNotFoundError:
         return None

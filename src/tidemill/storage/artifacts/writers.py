@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
+
+from tidemill.core.blake import blake2b
+from tidemill.storage.artifacts.files import random_name
 
 _NAME = re.compile(r"([0-9]+)-([0-9a-f]{12})-[0-9a-f]{16}\Z")
 
 
 def new_name() -> str:
     """The name of a file that this process is about to write."""
-    return f"{os.getpid()}-{_machine() or '0' * 12}-{secrets.token_hex(8)}"
+    return f"{os.getpid()}-{_machine() or '0' * 12}-{random_name()}"
 
 
 def is_of_the_dead(name: str) -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, select, text
+from sqlalchemy import ColumnElement, Connection, bindparam, select, text
 
 from tidemill.core.records import Artifact
 from tidemill.storage.metadata.encoding import mapping_in, mapping_out, name_out, required_moment_out
 from tidemill.storage.metadata.errors import DatabaseConflict
-from tidemill.storage.metadata.statements import chunks, inserting_new
+from tidemill.storage.metadata.statements import Statement, chunks, inserting_new
 from tidemill.storage.metadata.tables import OWNED, artifact_uses, artifacts
 
 
@@ -30,6 +30,12 @@ class TaskKey(NamedTuple):
 _put = inserting_new(artifacts)
 _use = inserting_new(artifact_uses)
 _fields = tuple(artifacts.c[name] for name in Artifact.__dataclass_fields__)
+
+
+_keys: tuple[ColumnElement[Any], ...] = tuple(artifacts.c[name] for name in TaskKey._fields)
+_made = select(*_keys, *_fields).where(artifacts.c.run == bindparam("of_run")).order_by(*_keys, artifacts.c.id)
+_of_run = Statement(["of_run"], lambda dialect: _made)
+_of_node = Statement(["of_run", "at"], lambda dialect: _made.where(artifacts.c.path == bindparam("at")))
 
 
 def put(
@@ -83,20 +89,14 @@ def get_many(connection: Connection, team: str, ids: Sequence[str]) -> dict[str,
     found: dict[str, Artifact] = {}
     for some in chunks(ids):
         rows = connection.execute(select(*_fields).where(artifacts.c.team == team, artifacts.c.id.in_(some)))
-        found.update((row.id, _record(row)) for row in rows)
+        found.update((row[0], _record(row)) for row in rows)
     return found
 
 
 def of_run(connection: Connection, run: str, path: str | None = None) -> list[tuple[TaskKey, Artifact]]:
     """What the run (or its node at `path`) produced, by task run and id."""
-    keys = (artifacts.c.run, artifacts.c.path, artifacts.c.instance, artifacts.c.generation)
-    columns: tuple[ColumnElement[Any], ...] = (*_fields, *keys)
-    query = select(*columns).where(artifacts.c.run == run).order_by(*keys, artifacts.c.id)
-    if path is not None:
-        query = query.where(artifacts.c.path == path)
-    return [
-        (TaskKey(row.run, row.path, row.instance, row.generation), _record(row)) for row in connection.execute(query)
-    ]
+    rows = _of_run.found(connection, (run,)) if path is None else _of_node.found(connection, (run, path))
+    return [(TaskKey(*row[:4]), _record(row[4:])) for row in rows]
 
 
 # --- lineage ----------------------------------------------------------------------------------------------------------
@@ -154,16 +154,6 @@ def digests_in_use(connection: Connection, among: Sequence[str] | None = None) -
     return frozenset(found)
 
 
-def _record(row: Row[Any]) -> Artifact:
-    return Artifact(
-        id=row.id,
-        type=row.type,
-        metadata=mapping_in(row.metadata),
-        codec=row.codec,
-        digest=row.digest,
-        size=row.size,
-        kind=row.kind,
-        uri=row.uri,
-        version=row.version,
-        safe=row.safe,
-    )
+def _record(row: Sequence[Any]) -> Artifact:
+    id_, type_, metadata, codec, digest, size, kind, uri, version, safe = row
+    return Artifact(id_, type_, mapping_in(metadata), codec, digest, size, kind, uri, version, bool(safe))

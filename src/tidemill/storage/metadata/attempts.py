@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from tidemill.core.causes import Cause
 from tidemill.core.history import AttemptRecord
 from tidemill.core.records import Usage
 from tidemill.core.states import ATTEMPT_MOVES, AttemptState, check_move
 from tidemill.storage.metadata.encoding import (
+    in_column,
     list_in,
     list_out,
     moment_in,
@@ -22,9 +24,17 @@ from tidemill.storage.metadata.encoding import (
     required_moment_out,
     state_in,
 )
-from tidemill.storage.metadata.statements import Statement, chunks, inserting
+from tidemill.storage.metadata.errors import RowDamaged
+from tidemill.storage.metadata.statements import Statement, inserting
 from tidemill.storage.metadata.tables import OPEN, attempts
 
+_READS: Mapping[str, Callable[[Any], object]] = {
+    "state": partial(state_in, AttemptState),
+    "started_at": required_moment_in,
+    "ended_at": moment_in,
+    "cause": partial(record_in, Cause),
+    "notes": list_in,
+}
 _begin = inserting(attempts)
 _ENDING = ("state", "pid", "ended_at", "cause", "wall_s", "cpu_s", "peak_bytes", "notes")
 _settle = Statement(
@@ -36,14 +46,29 @@ _settle = Statement(
     ),
 )
 # Held until the end of the transaction, so that nobody ends them between this and the update.
-_hold = (
-    select(attempts.c.id)
-    .where(attempts.c.id.in_(bindparam("ids", expanding=True)), text(OPEN))
-    .order_by(attempts.c.id)
-    .with_for_update()
+_hold = Statement(
+    ["of_run"],
+    lambda dialect: (
+        select(attempts.c.id)
+        .where(attempts.c.run == bindparam("of_run"), text(OPEN))
+        .order_by(attempts.c.id)
+        .with_for_update()
+    ),
 )
 _ordered = select(attempts).order_by(
     attempts.c.path, attempts.c.instance, attempts.c.generation, attempts.c.number, attempts.c.id
+)
+
+
+_open = Statement(["of_run"], lambda dialect: select(attempts).where(attempts.c.run == bindparam("of_run"), text(OPEN)))
+# Ids of one run differ in their number alone: the longer is the larger, of the same length the later.
+_last = Statement(
+    ["of_run"],
+    lambda dialect: (
+        select(func.length(attempts.c.id), func.max(attempts.c.id))
+        .where(attempts.c.run == bindparam("of_run"))
+        .group_by(text("1"))
+    ),
 )
 
 
@@ -62,17 +87,14 @@ def settle(connection: Connection, rows: Sequence[AttemptRecord]) -> frozenset[s
         check_move(ATTEMPT_MOVES, AttemptState.STARTED, attempt.state)
         ends.setdefault(attempt.id, attempt)
     if len(ends) > 1:
-        still_open = _still_open(connection, list(ends))
+        still_open = _still_open(connection, {attempt.run for attempt in ends.values()}) & ends.keys()
         _settle.run(connection, [_end(attempt) for attempt in ends.values() if attempt.id in still_open])
         return still_open
     return frozenset(id_ for id_, attempt in ends.items() if _settle.run(connection, [_end(attempt)]))
 
 
-def _still_open(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
-    found: list[str] = []
-    for some in chunks(sorted(ids)):
-        found += connection.execute(_hold, {"ids": some}).scalars()
-    return frozenset(found)
+def _still_open(connection: Connection, of_runs: Collection[str]) -> frozenset[str]:
+    return frozenset(id_ for run in sorted(of_runs) for (id_,) in _hold.found(connection, (run,)))
 
 
 def mark_pid(connection: Connection, attempt_id: str, pid: int) -> bool:
@@ -84,8 +106,15 @@ def mark_pid(connection: Connection, attempt_id: str, pid: int) -> bool:
 
 
 def open_of(connection: Connection, run: str) -> list[AttemptRecord]:
-    """The attempts of the run that have not ended."""
-    return _records(connection.execute(_ordered.where(attempts.c.run == run, text(OPEN))).all())
+    """The attempts of the run that have not ended, by task run and number."""
+    found = _records(_open.found(connection, (run,)))
+    return sorted(found, key=lambda one: (one.path, one.instance, one.generation, one.number, one.id))
+
+
+def last_number(connection: Connection, run: str) -> int:
+    """The number at the end of the id of the run's last attempt; 0 if there is none."""
+    found = _last.found(connection, (run,))
+    return int(max(found)[1].rpartition(".")[2]) if found else 0
 
 
 def of_run(connection: Connection, run: str) -> list[AttemptRecord]:
@@ -140,9 +169,13 @@ def _row(team: str, attempt: AttemptRecord) -> tuple[object, ...]:
     )
 
 
-def _records(rows: Sequence[Row[Any]]) -> list[AttemptRecord]:
-    return [
-        AttemptRecord(
+def _records(rows: Sequence[Any]) -> list[AttemptRecord]:
+    return [_record(row) for row in rows]
+
+
+def _record(row: Any) -> AttemptRecord:
+    try:
+        return AttemptRecord(
             id=row.id,
             run=row.run,
             path=row.path,
@@ -159,5 +192,5 @@ def _records(rows: Sequence[Row[Any]]) -> list[AttemptRecord]:
             usage=Usage(row.wall_s, row.cpu_s, row.peak_bytes),
             notes=list_in(row.notes),
         )
-        for row in rows
-    ]
+    except RowDamaged:
+        raise in_column(attempts.name, _READS, row._mapping) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select
 
 from tidemill.core.values import Value
+from tidemill.storage.metadata.artifacts import TaskKey
 from tidemill.storage.metadata.encoding import (
     mapping_in,
     mapping_out,
@@ -97,6 +98,21 @@ def forget(connection: Connection, team: str, keys: Sequence[str]) -> int:
             delete(cache_entries).where(cache_entries.c.team == team, cache_entries.c.key.in_(some))
         ).rowcount
         for some in chunks(keys)
+    )
+
+
+def forget_made_by(connection: Connection, team: str, makers: Iterable[TaskKey]) -> int:
+    """Remove the entries that these task runs left, whatever their keys; how many there were."""
+    return sum(
+        connection.execute(
+            delete(cache_entries).where(
+                cache_entries.c.team == team,
+                cache_entries.c.run == maker.run,
+                cache_entries.c.path == maker.path,
+                cache_entries.c.instance == maker.instance,
+            )
+        ).rowcount
+        for maker in set(makers)
     )
 
 

@@ -6,6 +6,7 @@ Knows no table and no schema.
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import time
 from pathlib import Path
@@ -31,11 +32,23 @@ _POSTGRES_DEFAULTS = {
 }
 
 
+CONNECTIONS = 32
+"""How many connections to PostgreSQL a process may have out at once, besides those that are kept for one purpose."""
+
+LEASE_S = 15.0
+"""The length of leases, in seconds, if nothing else is said."""
+
+
 class Engines(NamedTuple):
-    """Connections that write and connections that cannot."""
+    """Connections that write, connections that cannot, and one for signs of life, which wait for nobody else here."""
 
     writing: Engine
     reading: Engine
+    renewing: Engine
+
+    def dispose(self) -> None:
+        for engine in self:
+            engine.dispose()
 
 
 def parsed(text: str) -> URL:
@@ -70,9 +83,12 @@ def secrets_of(url: URL) -> tuple[str, ...]:
     return tuple(value for value in values if isinstance(value, str) and value)
 
 
-def connected(url: URL) -> Engines:
-    """Engines for the URL; a missing SQLite file is created. Raises InputError or DatabaseUnavailable."""
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url)
+def connected(url: URL, lease_s: float = LEASE_S) -> Engines:
+    """Engines for the URL; a missing SQLite file is created. Raises InputError or DatabaseUnavailable.
+
+    `lease_s` is the length of a lease: a write that waits for a lock, or that was begun and left, ends before it.
+    """
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url, lease_s)
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
@@ -90,11 +106,41 @@ def _sqlite(url: URL) -> Engines:
     # There is one writer at a time anyway, and threads that queue for its connection are served in order.
     writing = create_engine(address, pool_size=1, max_overflow=0, **options)
     reading = create_engine(address, pool_size=4, max_overflow=28, **options)
+    # Listeners are called in this order: nothing is begun in a file that is not there.
+    _watch(path.absolute(), shown(url), [writing, reading])
     event.listen(writing, "connect", _set_up_writer)
     event.listen(writing, "begin", _begin_immediate)
     event.listen(reading, "connect", _set_up_reader)
     event.listen(reading, "begin", _begin_deferred)
-    return Engines(writing, reading)
+    return Engines(writing, reading, writing)
+
+
+def _watch(path: Path, name: str, engines: list[Engine]) -> None:
+    """Refuse every transaction while the file that was opened is not at its place.
+
+    SQLite itself goes on with a file that was removed, or makes an empty one, and what is written is seen by nobody.
+    """
+    opened = _identity(path)
+
+    def look(*_: Any) -> None:
+        if _identity(path) != opened:
+            raise DatabaseUnavailable(
+                "the database file was removed or replaced while it was in use",
+                remedy="put the file back, with those beside it, and what waits for it goes on",
+                place=name,
+            )
+
+    for engine in engines:
+        event.listen(engine, "do_connect", look)
+        event.listen(engine, "begin", look)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(path: Path, name: str) -> None:
@@ -165,30 +211,55 @@ def _begin_deferred(connection: Connection) -> None:
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-def _postgres(url: URL) -> Engines:
-    url = url.set(query={**_POSTGRES_DEFAULTS, **url.query})
+def _postgres(url: URL, lease_s: float) -> Engines:
+    url = with_defaults(url)
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "isolation_level": "READ COMMITTED",
+        # Positional parameters, which is what `statements` passes on.
+        "paramstyle": "format",
+    }
+    kept = min(5, CONNECTIONS)
     try:
         writing = create_engine(
-            url,
-            hide_parameters=True,
-            isolation_level="READ COMMITTED",
-            # Positional parameters, which is what `statements` passes on.
-            paramstyle="format",
-            pool_size=5,
-            max_overflow=27,
-            pool_timeout=BUSY_S,
+            url, pool_size=kept, max_overflow=CONNECTIONS - kept, pool_timeout=_patience(lease_s), **options
         )
+        renewing = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=BUSY_S, **options)
     except ModuleNotFoundError:
         raise InputError(
             "PostgreSQL needs the library psycopg", remedy="run `pip install 'tidemill[postgres]'`"
         ) from None
-    event.listen(writing, "connect", _set_up_postgres)
+
+    def set_up(connection: Any, _: object) -> None:
+        # A write that waits holds rows itself, those of the lease too: it lets go before the lease is lost.
+        connection.execute(f"SET lock_timeout = {int(_patience(lease_s) * 1000)}")
+        # A process that is stopped in the middle of a write must not stop everybody else for good.
+        connection.execute(f"SET idle_in_transaction_session_timeout = {int(lease_s * 1000)}")
+        connection.commit()
+
+    for engine in (writing, renewing):
+        event.listen(engine, "connect", set_up)
+        event.listen(engine, "checkout", _refuse_dead)
     # Both are settings of the session that psycopg sends along with BEGIN: no round trip.
-    return Engines(writing, writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
+    reading = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Engines(writing, reading, renewing)
 
 
-def _set_up_postgres(connection: Any, _: object) -> None:
-    connection.execute(f"SET lock_timeout = {int(BUSY_S * 1000)}")
-    # A process that is stopped in the middle of a write must not stop everybody else for good.
-    connection.execute("SET idle_in_transaction_session_timeout = 60000")
-    connection.commit()
+def _refuse_dead(connection: Any, *_: object) -> None:
+    """A server that has gone has hung up, which is seen without asking it: all connections are made anew."""
+    there = not connection.closed
+    if there:
+        line = select.poll()
+        line.register(connection.fileno(), select.POLLIN)
+        there = not line.poll(0)  # it says nothing unless it is asked
+    if not there:
+        raise exc.InvalidatePoolError
+
+
+def with_defaults(url: URL) -> URL:
+    """The URL of a PostgreSQL database with what we say of its connections, unless it says otherwise itself."""
+    return url.set(query={**_POSTGRES_DEFAULTS, **url.query})
+
+
+def _patience(lease_s: float) -> float:
+    return min(BUSY_S, lease_s / 3)

@@ -14,8 +14,9 @@ from sqlalchemy import URL, Connection, Engine, exc
 
 from tidemill.core.crash import point
 from tidemill.storage.metadata import schema
-from tidemill.storage.metadata.connecting import Engines, connected, parsed, secrets_of, shown
+from tidemill.storage.metadata.connecting import LEASE_S, Engines, connected, parsed, secrets_of, shown
 from tidemill.storage.metadata.errors import DatabaseUnavailable, explained
+from tidemill.storage.metadata.notifying import Notifier
 
 __all__ = ["Connection", "Database"]
 
@@ -28,6 +29,7 @@ class Database:
 
     def __init__(self, url: URL, engines: Engines) -> None:
         self._engines = engines
+        self._address = url
         self._secrets = secrets_of(url)
         self._closed = False
         self._in_write = threading.local()
@@ -37,13 +39,14 @@ class Database:
         """`sqlite` or `postgresql`."""
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str, lease_s: float = LEASE_S) -> Database:
         """Open `sqlite:///PATH` or `postgresql://USER@HOST/NAME`, and create or migrate the schema if need be.
 
+        `lease_s`, the length of leases in seconds, bounds how long a write waits for a lock of PostgreSQL.
         Raises InputError for a URL that cannot be used, SchemaTooNew, SchemaForeign, and the errors of the database.
         """
         address = parsed(url)
-        database = cls(address, connected(address))
+        database = cls(address, connected(address, lease_s))
         try:
             with database._explained():
                 schema.prepare(database._engines.reading, database._engines.writing, database.url)
@@ -67,6 +70,18 @@ class Database:
         _after_commit()
 
     @contextmanager
+    def renew(self) -> Iterator[Connection]:
+        """A write for signs of life, on a connection of its own: it does not wait until others here have ended."""
+        with self._transaction(self._engines.renewing) as connection:
+            yield connection
+            _before_commit()
+        _after_commit()
+
+    def wakeup(self) -> Notifier | None:
+        """Hints through the database itself, where it can carry them."""
+        return Notifier(self._address) if self.dialect == "postgresql" else None
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """One moment of the database; a write in this block is refused. Fetch what you need and leave."""
         with self._transaction(self._engines.reading) as connection:
@@ -75,8 +90,7 @@ class Database:
     def close(self) -> None:
         """Close all connections. May be called twice."""
         self._closed = True
-        self._engines.reading.dispose()
-        self._engines.writing.dispose()
+        self._engines.dispose()
 
     def __repr__(self) -> str:
         return f"Database({self.url!r})"

@@ -38,6 +38,15 @@ def answer(connection: Connection, run: str, path: str, instance: str, generatio
     return None if row is None else Effect(row.action, value_in(row.answer))
 
 
+def had_by(connection: Connection, run: str) -> set[tuple[str, str, int]]:
+    """Path, instance and generation of the task runs that had effects."""
+    places = select(effects.c.path, effects.c.instance, effects.c.generation).distinct()
+    return {
+        (path, instance, generation)
+        for path, instance, generation in connection.execute(places.where(effects.c.run == run))
+    }
+
+
 def record(
     connection: Connection,
     team: str,

@@ -21,6 +21,8 @@ R = TypeVar("R")
 E = TypeVar("E", bound=Enum)
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+_MEMBERS: dict[type[Enum], dict[Any, Any]] = {}  # asking an Enum itself takes longer than all else of a field
 
 
 def moment_out(moment: datetime | None) -> str | None:
@@ -44,7 +46,10 @@ def moment_in(text: str | None) -> datetime | None:
 
 def required_moment_in(text: str) -> datetime:
     """Inverse of `required_moment_out`. Raises RowDamaged."""
-    return _checked(datetime.fromisoformat, text)
+    try:
+        return datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        raise _damaged(text) from None
 
 
 def value_out(value: Value) -> str:
@@ -54,7 +59,10 @@ def value_out(value: Value) -> str:
 
 def value_in(text: str) -> Value:
     """Inverse of `value_out`. Raises RowDamaged."""
-    return _checked(lambda found: decode(json.loads(found)), text)
+    try:
+        return decode(json.loads(text))
+    except _UNREADABLE:
+        raise _damaged(text) from None
 
 
 def mapping_out(values: Mapping[str, Any]) -> str:
@@ -79,7 +87,12 @@ def record_out(record: object | None) -> str | None:
 
 def record_in(cls: type[R], text: str | None) -> R | None:
     """Inverse of `record_out`. Raises RowDamaged."""
-    return None if text is None else _checked(lambda found: from_plain(cls, json.loads(found)), text)
+    if text is None:
+        return None
+    try:
+        return from_plain(cls, json.loads(text))
+    except _UNREADABLE:
+        raise _damaged(text) from None
 
 
 def list_out(items: tuple[Any, ...]) -> str:
@@ -89,12 +102,23 @@ def list_out(items: tuple[Any, ...]) -> str:
 
 def list_in(text: str) -> tuple[Any, ...]:
     """Inverse of `list_out`. Raises RowDamaged."""
-    return () if text == "[]" else _checked(lambda found: tuple(json.loads(found)), text)
+    if text == "[]":
+        return ()
+    try:
+        return tuple(json.loads(text))
+    except _UNREADABLE:
+        raise _damaged(text) from None
 
 
 def state_in(enum: type[E], text: str) -> E:
     """The member that `text` stands for. Raises RowDamaged."""
-    return _checked(enum, text)
+    members = _MEMBERS.get(enum)
+    if members is None:
+        members = _MEMBERS[enum] = {member.value: member for member in enum}
+    found: E | None = members.get(text)
+    if found is None:
+        raise _damaged(text)
+    return found
 
 
 def name_out(name: str, what: str) -> str:
@@ -115,15 +139,18 @@ def _json(plain: Json) -> str:
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _checked(read: Callable[[str], R], text: str) -> R:
-    try:
-        return read(text)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise _damaged(text) from None
+def in_column(table: str, reads: Mapping[str, Callable[[Any], object]], row: Mapping[str, Any]) -> RowDamaged:
+    """What to say of a row that cannot be read: the first of its columns that `reads` cannot read either."""
+    for name, read in reads.items():
+        try:
+            read(row[name])
+        except RowDamaged:
+            return _damaged(row[name], f" in column {name} of table {table}")
+    return _damaged("", f" of table {table}")
 
 
-def _damaged(text: str) -> RowDamaged:
+def _damaged(text: str, where: str = "") -> RowDamaged:
     return RowDamaged(
-        f"a stored row holds {len(str(text))} characters that cannot be read as what they should be",
+        f"a stored row holds {len(str(text))} characters{where} that cannot be read as what they should be",
         remedy="restore the database from a backup; if nobody edited it by hand, report this as a defect",
     )

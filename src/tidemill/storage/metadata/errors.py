@@ -6,6 +6,7 @@ StorageError
 ├── DatabaseFull           there is no room left
 ├── DatabaseReadOnly       it can be read but not changed
 ├── DatabaseConflict       a row that should be new is there already
+├── DatabaseRefused        it does not take what is written, and never will
 ├── RowDamaged             a row does not hold what was written
 ├── SchemaTooNew           a newer Tidemill made it
 └── SchemaForeign          somebody else's tables are in it
@@ -51,6 +52,12 @@ class DatabaseConflict(StorageError):
     code = "database-conflict"
 
 
+class DatabaseRefused(StorageError):
+    """A statement or a value is of a kind that the database does not take. Trying again does not help."""
+
+    code = "database-refused"
+
+
 class RowDamaged(StorageError):
     """A stored row does not have the shape that was written."""
 
@@ -90,6 +97,11 @@ _READ_ONLY = (
     "check the mode of the file and its folder, or the rights of the database user",
 )
 _CONFLICT = (DatabaseConflict, "the row exists already", "read the stored one; it was not changed")
+_REFUSED = (
+    DatabaseRefused,
+    "the database does not take what was to be written",
+    "this is a defect of Tidemill if the database is healthy",
+)
 _OTHER = (StorageError, "the database refused a statement", "this is a defect of Tidemill if the database is healthy")
 
 _Kind = tuple[type[StorageError], str, str]
@@ -101,8 +113,15 @@ _SQLITE: dict[int, _Kind] = {
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CONSTRAINT: _CONFLICT,
+    sqlite3.SQLITE_TOOBIG: _REFUSED,
+    sqlite3.SQLITE_MISMATCH: _REFUSED,
+    sqlite3.SQLITE_RANGE: _REFUSED,
     sqlite3.SQLITE_CANTOPEN: _GONE,
-    sqlite3.SQLITE_IOERR: _GONE,
+    sqlite3.SQLITE_IOERR: (
+        DatabaseUnavailable,
+        "the database file cannot be read or written",
+        "check its disk: free space, quota, mount; nothing was half written",
+    ),
     sqlite3.SQLITE_CORRUPT: (
         DatabaseUnavailable,
         "the database file is damaged",
@@ -118,6 +137,8 @@ _SQLITE: dict[int, _Kind] = {
 # By SQLSTATE, or by its class (the first two characters).
 _POSTGRES: dict[str, _Kind] = {
     "25006": _READ_ONLY,
+    "25P03": _GONE,  # the server ended a transaction that did nothing
+    "25P04": _GONE,
     "42501": _READ_ONLY,
     "53100": _FULL,
     "53200": _BUSY,
@@ -134,6 +155,10 @@ _POSTGRES: dict[str, _Kind] = {
         "create it (`createdb NAME`), or mend its name in the URL",
     ),
     "23": _CONFLICT,
+    "0A": _REFUSED,
+    "22": _REFUSED,
+    "42": _REFUSED,
+    "54": _REFUSED,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, select, text, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, literal_column, select, text, tuple_, update
 
 from tidemill.core.causes import Cause
 from tidemill.core.errors import InputError, NotFound
@@ -47,6 +47,7 @@ class Lease(NamedTuple):
 _insert = inserting_new(runs)
 _fields = select(*runs.c[: runs.c.keys().index("placed_at")])
 _unfinished = text(UNFINISHED)
+_first_come = (runs.c.priority.desc(), runs.c.created_at, runs.c.id)
 _last_character = "\U0010ffff"
 
 
@@ -188,6 +189,10 @@ def _hand_over(connection: Connection, owner: str, seen: Lease) -> int | None:
     )
     if seen.owner != FREE:
         change = change.where(runs.c.epoch == seen.epoch, runs.c.renewals == seen.renewals)
+        # One that is being written this very moment is no dead owner's, and nobody waits for it.
+        free = select(runs.c.id).where(runs.c.id == seen.run).with_for_update(skip_locked=True)
+        if connection.execute(free).first() is None:
+            return None
     epoch: int | None = connection.execute(change).scalar()
     return epoch
 
@@ -227,22 +232,29 @@ def held(connection: Connection) -> list[Lease]:
     return sorted(Lease(*row) for row in rows)
 
 
-def claimable(connection: Connection, limit: int = 1000) -> list[str]:
-    """Ids of unfinished runs that nobody holds, highest priority first, then by id."""
-    found = connection.execute(
-        select(runs.c.id)
-        .where(_unfinished, runs.c.owner == FREE)
-        .order_by(runs.c.priority.desc(), runs.c.id)
-        .limit(limit)
-    )
-    return list(found.scalars())
+def claimable(connection: Connection, limit: int = 1000, *, team: str = "", executor: str = "") -> list[str]:
+    """Ids of unfinished runs that nobody holds, highest priority first, then the oldest; "" means every one."""
+    found = select(runs.c.id).where(_unfinished, runs.c.owner == FREE)
+    if team:
+        found = found.where(runs.c.team == team)
+    if executor:
+        found = found.where(runs.c.executor == executor)
+    return list(connection.execute(found.order_by(*_first_come).limit(limit)).scalars())
+
+
+def standing(connection: Connection, run_id: str) -> tuple[int, int]:
+    """The epoch of the run and the number of its next event: what tells whether a write was kept. Raises NotFound."""
+    row = connection.execute(select(runs.c.epoch, runs.c.next_seq).where(runs.c.id == run_id)).first()
+    if row is None:
+        raise _no_run(run_id)
+    return row.epoch, row.next_seq
 
 
 _guard = Statement(
     ["next_seq", "in_run", "in_owner", "in_epoch", "not_above"],
     lambda dialect: (
         update(runs)
-        .values(next_seq=bindparam("next_seq"))
+        .values(next_seq=bindparam("next_seq"), renewals=runs.c.renewals + literal_column("1"))
         .where(
             runs.c.id == bindparam("in_run"),
             runs.c.owner == bindparam("in_owner"),
@@ -256,7 +268,8 @@ _guard = Statement(
 def guard(connection: Connection, run_id: str, owner: str, epoch: int, next_seq: int) -> bool:
     """Begin a run's part of a commit; False if the lease is lost and the part must be dropped.
 
-    Keeps `next_seq`, the number of the run's next event; PostgreSQL holds the run until the end of the transaction.
+    Keeps `next_seq`, the number of the run's next event, and is a sign of life: nobody who waited for the end of a long
+    commit finds the lease as it was before. PostgreSQL holds the run until the end of the transaction.
     """
     return _guard.run(connection, [(next_seq, run_id, owner, epoch, next_seq)]) == 1
 

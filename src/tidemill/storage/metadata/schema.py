@@ -9,8 +9,12 @@ import importlib
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
+from tidemill.core.crash import point
 from tidemill.storage.metadata import tables
 from tidemill.storage.metadata.errors import SchemaForeign, SchemaTooNew
+
+_before_commit = point("metadata.before-schema-commit")
+_after_commit = point("metadata.after-schema-commit")
 
 VERSION_TABLE = "tidemill_schema"
 # Any number will do, as long as it stays the same.
@@ -49,6 +53,8 @@ def prepare(reading: Engine, writing: Engine, shown: str) -> None:
         else:
             # Loaded only when there is something to migrate: it would slow down the start of every command.
             importlib.import_module("tidemill.storage.metadata.migrations.upgrade").upgrade(connection)
+        _before_commit()
+    _after_commit()
 
 
 def version(connection: Connection) -> str | None:

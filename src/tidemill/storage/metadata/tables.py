@@ -18,12 +18,13 @@ SCHEMA = "0001"
 """The newest migration, which `metadata` is the sum of."""
 
 
-def _one_of(column: str, states: Iterable[Enum]) -> str:
+def one_of(column: str, states: Iterable[Enum]) -> str:
+    """The predicate that a column holds one of these states."""
     return f"{column} IN ({', '.join(repr(state.value) for state in states)})"
 
 
-UNFINISHED = _one_of("state", [state for state in RunState if not state.final])
-FINAL_TASK = _one_of("task_runs.state", [state for state in TaskState if state in FINAL_TASK_STATES])
+UNFINISHED = one_of("state", [state for state in RunState if not state.final])
+FINAL_TASK = one_of("task_runs.state", [state for state in TaskState if state in FINAL_TASK_STATES])
 OPEN = f"state = {AttemptState.STARTED.value!r}"
 PENDING = "NOT consumed"
 KEYED = "request_key <> ''"

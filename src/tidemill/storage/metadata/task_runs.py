@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, func, select, text
+from sqlalchemy import Connection, Insert, bindparam, func, select, text
 
 from tidemill.core.causes import Cause
 from tidemill.core.history import TaskKind, TaskRecord
 from tidemill.core.records import Steer, Wake
 from tidemill.core.states import TaskState
 from tidemill.storage.metadata.encoding import (
+    in_column,
     list_in,
     list_out,
     mapping_in,
@@ -22,8 +24,25 @@ from tidemill.storage.metadata.encoding import (
     record_out,
     state_in,
 )
+from tidemill.storage.metadata.errors import RowDamaged
 from tidemill.storage.metadata.statements import Statement, chunks, insert_into
 from tidemill.storage.metadata.tables import FINAL_TASK, task_runs
+
+READS: Mapping[str, Callable[[Any], object]] = {
+    "kind": partial(state_in, TaskKind),
+    "state": partial(state_in, TaskState),
+    "outputs": mapping_in,
+    "inputs": mapping_in,
+    "cause": partial(record_in, Cause),
+    "sizes": list_in,
+    "steer": partial(record_in, Steer),
+    "wake": partial(record_in, Wake),
+    "due_at": moment_in,
+    "deadline_at": moment_in,
+    "started_at": moment_in,
+    "ended_at": moment_in,
+}
+"""How each column that is not as it is in a record is read."""
 
 _KEY = ("run", "path", "instance", "generation")
 _NAMES = task_runs.c.keys()
@@ -42,6 +61,7 @@ def _upsert(dialect: str) -> Insert:
 _save = Statement(_NAMES, _upsert)
 _columns = [column for column in task_runs.c if column.name != "team"]
 _ordered = select(*_columns).order_by(*(task_runs.c[name] for name in _KEY))
+_of_run = Statement(["of_run"], lambda dialect: _ordered.where(task_runs.c.run == bindparam("of_run")))
 
 
 def save(connection: Connection, team: str, rows: Sequence[TaskRecord]) -> int:
@@ -51,10 +71,21 @@ def save(connection: Connection, team: str, rows: Sequence[TaskRecord]) -> int:
 
 def load(connection: Connection, run: str) -> list[TaskRecord]:
     """The newest generation of each task run of the run, by path and instance."""
-    newest: dict[tuple[str, str], Row[Any]] = {}
-    for row in connection.execute(_ordered.where(task_runs.c.run == run)):
-        newest[row.path, row.instance] = row
-    return [_record(row) for row in newest.values()]
+    return newest(_of_run.found(connection, (run,)))
+
+
+def newest(rows: Iterable[Sequence[Any]]) -> list[TaskRecord]:
+    """The newest generation of each task run, of whole rows without their team that are sorted by their key."""
+    found = {(row[1], row[2]): row for row in rows}
+    return [_record(row) for row in found.values()]
+
+
+def superseded(connection: Connection, run: str) -> list[TaskRecord]:
+    """The older generations of the task runs that have several, oldest first within each."""
+    newer = task_runs.alias("newer")
+    same = [newer.c[name] == task_runs.c[name] for name in _KEY if name != "generation"]
+    later = select(newer.c.run).where(*same, newer.c.generation > task_runs.c.generation).exists()
+    return [_record(row) for row in connection.execute(_ordered.where(task_runs.c.run == run, later))]
 
 
 def history(connection: Connection, run: str, path: str, instance: str) -> list[TaskRecord]:
@@ -124,8 +155,7 @@ def _row(team: str, task: TaskRecord) -> tuple[object, ...]:
     )
 
 
-def _record(row: Row[Any]) -> TaskRecord:
-    # `count` is also a method of a row.
+def _record(row: Sequence[Any]) -> TaskRecord:
     (
         run,
         path,
@@ -149,28 +179,32 @@ def _record(row: Row[Any]) -> TaskRecord:
         started_at,
         ended_at,
         reused_from,
-    ) = tuple(row)
-    return TaskRecord(
-        run=run,
-        path=path,
-        instance=instance,
-        generation=generation,
-        kind=state_in(TaskKind, kind),
-        state=state_in(TaskState, state),
-        outputs=mapping_in(outputs),
-        inputs=mapping_in(inputs),
-        cause=record_in(Cause, cause),
-        count=count,
-        sizes=list_in(sizes),
-        round=round_,
-        attempts=attempts,
-        failures=failures,
-        losses=losses,
-        steer=record_in(Steer, steer),
-        wake=record_in(Wake, wake),
-        due_at=moment_in(due_at),
-        deadline_at=moment_in(deadline_at),
-        started_at=moment_in(started_at),
-        ended_at=moment_in(ended_at),
-        reused_from=reused_from,
-    )
+    ) = row
+    try:
+        return TaskRecord(
+            run=run,
+            path=path,
+            instance=instance,
+            generation=generation,
+            kind=state_in(TaskKind, kind),
+            state=state_in(TaskState, state),
+            outputs=mapping_in(outputs),
+            inputs=mapping_in(inputs),
+            cause=record_in(Cause, cause),
+            count=count,
+            sizes=list_in(sizes),
+            round=round_,
+            attempts=attempts,
+            failures=failures,
+            losses=losses,
+            steer=record_in(Steer, steer),
+            wake=record_in(Wake, wake),
+            due_at=moment_in(due_at),
+            deadline_at=moment_in(deadline_at),
+            started_at=moment_in(started_at),
+            ended_at=moment_in(ended_at),
+            reused_from=reused_from,
+        )
+    except RowDamaged:
+        found = zip((column.name for column in _columns), row, strict=True)
+        raise in_column(task_runs.name, READS, dict(found)) from None

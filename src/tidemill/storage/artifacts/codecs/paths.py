@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import mimetypes
 import os
-import shutil
 from pathlib import Path
 
 from tidemill.storage.artifacts.codecs.codec import Metadata, Unsuitable, type_name
 from tidemill.storage.artifacts.errors import NotStorable
+from tidemill.storage.artifacts.files import copy_file
 
 _REMEDY = "write it before returning its path"
 
@@ -68,4 +68,4 @@ def _link_or_copy(source: str, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        copy_file(source, target)

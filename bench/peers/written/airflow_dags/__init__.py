@@ -1,0 +1,1 @@
+"""A folder of DAG files, as Airflow wants them."""

@@ -1,0 +1,1 @@
+"""One file for each kind of work that is measured; `bench.listing` puts them in the order of the table."""
