@@ -1,4 +1,7 @@
-"""How long a fresh engine takes to go on with a half-done run: `FOLDER RUN`. What it has started dies with it."""
+"""How long a fresh engine takes to go on with a half-done run: `FOLDER RUN`. What it has started dies with it.
+
+What it would load by name when it is first asked for is imported beforehand, as all else is.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import sqlalchemy.dialects.sqlite  # noqa: F401
+
+import tidemill.executors.processes  # noqa: F401
 from bench.workshop import Workshop
 from tidemill.core.history import RunRecord
 from tidemill.engine.moves import AttemptStarted, Move

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -93,7 +95,7 @@ def take_lapsed(database: Database, lease: Lease, owner: Owner) -> int | None:
 
 def load(database: Database, run_id: str, epoch: int, now: datetime, code: Mapping[str, str] | None = None) -> Held:
     """A run and its memory, as they were last written. `code` as in `wiring_of`."""
-    with database.read() as connection:
+    with _without_collection(), database.read() as connection:
         run = runs.get(connection, run_id)
         wiring = wiring_of(connection, run, code)
         rows, ended = leaves.load(connection, run_id)
@@ -104,6 +106,18 @@ def load(database: Database, run_id: str, epoch: int, now: datetime, code: Mappi
             # Of a run in which nothing ever began nothing else can have been recorded.
             progress = restore(wiring, run, [], [], {}, {})
     return Held(run, wiring, progress, epoch, run.next_seq, now)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """What is made inside stays: looking for garbage in it, again and again, is a sixth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def reopen(
