@@ -40,7 +40,8 @@ from tidemill.worker.execute import too_large
 from tidemill.worker.frames import BadFrame, pack
 from tidemill.worker.messages import encode
 
-_TRIES = 3
+_TRIES = 10
+"""More than there are processes that wait: whoever kills all of them at once spoils no task."""
 
 
 class ProcessLoop:
