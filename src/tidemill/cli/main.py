@@ -138,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads has left; Python would say so once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     code = code if isinstance(code, int) else 0
-    if arguments is None and "tidemill.app" in sys.modules:
+    # Whoever was interrupted too: Python forgets the code if the interruption came while it made a class.
+    if arguments is None and ("tidemill.app" in sys.modules or code == CANCELLED):
         importlib.import_module("tidemill.worker.leaving").leave_at_once(code)
     return code
