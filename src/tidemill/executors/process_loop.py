@@ -273,20 +273,22 @@ class ProcessLoop:
     def _process_ended(self, berth: Berth, end: Exit, successor: int) -> None:
         while self._talk.read(berth):
             pass
+        left, berth.leaving = berth.leaving, False
         berth.enter(successor)
-        berth.leaving = False
         if not successor or (berth.queue and not berth.shared) or berth.last or berth.frames.unfinished:
-            self._vacate(berth, end)
+            self._vacate(berth, end, left)
         elif berth.queue:
             self._talk.begin(berth.queue[0], berth)
 
-    def _vacate(self, berth: Berth, end: Exit) -> None:
+    def _vacate(self, berth: Berth, end: Exit, left: bool) -> None:
         """Nobody lives here any more: who had begun has ended with the process, the others wait for another one."""
         berth.last = True
         unread, sent = berth.unread(), sum(len(attempt.frame) for attempt in berth.queue)
         queue = tuple(berth.queue)
         berth.queue.clear()
-        for n, attempt in enumerate(queue):
+        for n, attempt in reversed(list(enumerate(queue))):
+            # A process that has left by itself is no try that failed.
+            attempt.tries -= left
             began = n == 0 and (attempt.heard or unread < sent)
             spared = attempt.stopped is None and not end.lost
             if not spared or (began and not self._is_bystander(attempt, queue)) or attempt.tries >= _TRIES:

@@ -92,7 +92,8 @@ def serve(
             else:
                 _report(link, report, done)
             if done.leaves:
-                return LEFT_CLEAN if done.alone else 0
+                # Nobody may follow in the same pipes while what was printed here still lies in them.
+                return LEFT_CLEAN if done.alone and not done.spoke else 0
             cancellation = link.renewed()
     except (ChannelLost, BadFrame) as error:
         with contextlib.suppress(Exception):

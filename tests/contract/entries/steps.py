@@ -332,3 +332,7 @@ def ask_twice():
 
 def interrupt():
     raise KeyboardInterrupt
+
+
+def my_process():
+    return os.getpid()
