@@ -39,15 +39,21 @@ def folder(ledger: str) -> Path:
 
 @task
 def spoil(ledger: str, store: str, how: str) -> None:
-    """Damage what is stored, the first time that this runs."""
+    """Damage what is stored, the first time that this runs to its end; who is killed on the way is run again."""
     note(ledger)
-    try:
-        os.close(os.open(f"{ledger}.spoilt", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    except FileExistsError:
+    done = Path(f"{ledger}.spoilt")
+    if done.exists():
         return
+    damage(store, how)
+    done.touch()
+
+
+def damage(store: str, how: str) -> None:
     objects = [path for path in Path(store, "objects").rglob("*") if path.is_file()]
     held = {path: path.read_bytes() for path in objects}
-    rows = next(path for path, data in held.items() if data == ROWS.encode())
+    rows = next((path for path, data in held.items() if data == ROWS.encode()), None)
+    if rows is None:
+        return  # an attempt did it, and was killed before it could say so
     second = next(path for path, data in held.items() if data.startswith(b"second.txt\n"))
     listing = next(path for path, data in held.items() if data.startswith(b"tidemill-tree"))
     match how:
