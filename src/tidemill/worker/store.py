@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tidemill.core.errors import InputError
+from tidemill import plugins
+from tidemill.core.errors import InputError, NotFound
+from tidemill.core.ports import STORE_KIND
 from tidemill.storage.artifacts.local import LocalStore
+from tidemill.storage.artifacts.remote_address import StoreAddress
 from tidemill.storage.artifacts.store import ArtifactStore
 
 
@@ -17,15 +22,28 @@ class UnknownStore(InputError):
 
 
 def open_store(address: str) -> ArtifactStore:
-    """The store at a path or a file:// address."""
+    """The store at a path, a file:// address or in a bucket. Raises UnknownStore, PluginUnusable, InputError."""
     parts = urlsplit(address)
     match parts.scheme:
         case "":
             return LocalStore(Path(address))
         case "file":
             return LocalStore(Path(unquote(parts.path)))
-        case other:
-            raise UnknownStore(
-                f"a worker process cannot open an artifact store of kind {other!r}",
-                remedy="use a folder, as a path or a file:// address",
-            )
+        case scheme:
+            try:
+                opened = plugins.load("stores", scheme)
+            except NotFound as unknown:
+                raise UnknownStore(
+                    f"there is no artifact store of kind {scheme!r}", remedy=unknown.remedy or "use a folder"
+                ) from None
+            store: ArtifactStore = opened(StoreAddress.parse(address))
+            return store
+
+
+def import_store() -> None:
+    """Import what tasks of this process will need for their store, as its environment says. They do not see that."""
+    kind = os.environ.pop(STORE_KIND, "")
+    # A kind that cannot be used is told to the task that needs it.
+    with suppress(Exception):
+        if kind:
+            plugins.load("stores", kind)
