@@ -55,13 +55,13 @@ class Counting:
         """A map became `count` >= 1 instances."""
         assert unit.count is not None
         self._spread(unit, unit.count - 1, {})
-        self._tell_followers(unit, TaskState.SUCCEEDED)
+        self._tell_followers(unit, TaskState.REMOVED)
 
     def closed(self, unit: Unit) -> None:
         """A container ended without ever having had anything inside: it stands for all that would have been."""
         if unit.site.own and not unit.one_of_many:
             self._spread(unit, -1, {unit.state: 1})
-            self._tell_followers(unit, TaskState.SUCCEEDED if unit.count == 0 else unit.state)
+            self._tell_followers(unit, TaskState.REMOVED if unit.count == 0 else unit.state)
         else:
             self._spread_below(unit, -1, {unit.state: 1})
 
@@ -148,10 +148,11 @@ class Counting:
         self._spread_below(unit, opened, ends)
 
     def _spread_below(self, unit: Unit, opened: int, ends: dict[TaskState, int]) -> None:
-        depth = len(unit.key.instance)
+        # An item of a retried scope that never begins has ended for good: there is no other round to come.
+        depth, around = len(unit.key.instance), len(unit.site.frames)
         for site in self._progress.wiring.below(unit.key.path):
             for level in site.levels:
-                if level <= depth and not _deferred(site, level, depth):
+                if level <= depth and not _deferred(site, level, around):
                     self._change(self._progress.tally(site.path, unit.key.instance[:level]), opened, ends)
 
     def _tell_followers(self, unit: Unit, state: TaskState) -> None:

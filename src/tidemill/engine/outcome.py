@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tidemill.core.causes import Cause, CauseKind
-from tidemill.core.graph import Outcome, Role, Scope
+from tidemill.core.graph import Outcome, Scope
 from tidemill.core.states import TaskState
-from tidemill.core.wiring import Site
 from tidemill.engine.unit import Unit
 
 _BAD = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED})
@@ -17,26 +16,21 @@ def outcome_of(scope: Scope, children: Iterable[Unit]) -> tuple[TaskState, Cause
     """SUCCEEDED, or FAILED with the cause of the first child that failed of itself."""
     counted = [unit for unit in children if unit.site.node.counts_for_outcome]
     if scope.outcome is Outcome.LEAVES:
-        counted = [unit for unit in counted if is_leaf(unit.site)]
+        # Teardowns and what else does not count come after everybody, and handle nobody's failure.
+        followed = {edge.up for unit in counted for edge in unit.site.ups}
+        counted = [unit for unit in counted if unit.key.path not in followed]
     bad = [unit for unit in counted if unit.state in _BAD]
     if not bad:
         return TaskState.SUCCEEDED, None
     first = next((unit for unit in bad if unit.state is TaskState.FAILED), bad[0])
     why = f": {first.cause.message}" if first.cause else ""
-    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    more = f" (and {_others(len(bad) - 1)} did not succeed)" if len(bad) > 1 else ""
     kind = first.cause.kind if first.cause else CauseKind.UPSTREAM
     return TaskState.FAILED, Cause(kind, f"{first.key} {first.state.value}{why}{more}", by=str(first.key))
 
 
-def is_leaf(site: Site) -> bool:
-    """Nothing in the same scope comes after it; teardowns are looked through."""
-    if site.node.role is Role.TEARDOWN:
-        return site.node.counts_for_outcome and not site.downs
-    return not any(_same_scope(site, edge.down) for edge in site.downs if not edge.setup)
-
-
-def _same_scope(site: Site, path: str) -> bool:
-    return path.rpartition("/")[0] == site.parent
+def _others(count: int) -> str:
+    return "1 other task" if count == 1 else f"{count} other tasks"
 
 
 def of_many(ends: Mapping[TaskState, int], first: Cause | None) -> Cause:

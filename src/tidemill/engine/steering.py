@@ -15,10 +15,12 @@ class BadSteer(ValueError):
 def skipped_by(wiring: Wiring, site: Site, steer: Steer) -> set[str]:
     """Paths of the nodes that are to be skipped. Raises BadSteer for an unknown name.
 
-    A direct downstream that is not followed is spared if the followed branch also leads to it.
+    A direct downstream that is not followed is spared if the followed branch also leads to it. Outside of a map or of a
+    scope that is tried again only what is named is skipped: there one item, or one round, does not speak for all.
     """
-    direct = {edge.down for edge in site.downs}
     skipped = {_resolve(wiring, site, name) for name in steer.skip}
+    named = set(skipped)
+    direct = {edge.down for edge in site.downs}
     if steer.follow is not None:
         followed = [_resolve(wiring, site, name) for name in steer.follow]
         led_to = set(followed).union(*(wiring.downstream(path) for path in followed))
@@ -26,7 +28,7 @@ def skipped_by(wiring: Wiring, site: Site, steer: Steer) -> set[str]:
     if steer.transitive:
         skipped = wiring.reachable(sorted(skipped))
         skipped = {path for path in skipped if wiring.site(path).node.role is not Role.TEARDOWN}
-    return skipped
+    return {path for path in skipped if path in named or wiring.shared(path, site.path) == len(site.frames)}
 
 
 def _reached(path: str, led_to: set[str]) -> bool:

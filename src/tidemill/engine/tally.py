@@ -15,9 +15,12 @@ from tidemill.engine.unit import Unit
 
 @dataclass(slots=True)
 class Tally:
+    """`expansion`: it says whether a map is expanded, and only of one that never will be how it ended."""
+
     open: int = 1
     ends: dict[TaskState, int] = field(default_factory=dict)
     watchers: list[tuple[Unit, Edge]] = field(default_factory=list)
+    expansion: bool = False
 
     def add(self, state: TaskState, number: int = 1) -> None:
         self.ends[state] = self.ends.get(state, 0) + number
@@ -50,7 +53,13 @@ def combined(ends: dict[TaskState, int]) -> TaskState:
 
 def contribute(edge: Edge, tally: Tally, counts: Counts, sign: int = 1) -> None:
     """Add (or with sign -1 take away) what an upstream now means to the counts of a node that waits for it."""
-    if edge.instances:
+    if tally.expansion and tally.open:
+        counts.open += sign
+        counts.expanding += sign
+    elif tally.expansion and tally.ends.get(TaskState.REMOVED):
+        # How many there are is known; how they end is the business of those that follow each.
+        pass
+    elif edge.instances:
         counts.open += sign * tally.open
         for state, number in tally.ends.items():
             _count(edge, state, counts, sign * number)

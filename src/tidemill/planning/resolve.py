@@ -198,19 +198,12 @@ def _collect(binding: Collect, place: Place, facts: Facts) -> Value:
 def _gather(binding: Collect, frames: Sequence[Frame], prefix: Instance, facts: Facts) -> Value | Missing:
     if not frames:
         found = pick_or(facts.output(Key(binding.node, prefix), binding.key), binding.path)
-        if found is not MISSING:
-            return found
-        match binding.missing:
-            case Gap.OMIT:
-                return MISSING
-            case Gap.NULL:
-                return None
-            case Gap.FAIL:
-                raise Absence(Absent.FAIL, f"{output_name(binding)} has no value for instance {_show(prefix)}")
+        return _gap(binding, prefix) if found is MISSING else found
     frame, rest = frames[0], frames[1:]
     steps = facts.steps(frame, prefix)
     if steps is None:
-        return MISSING
+        # Of a map that never was nobody knows how many are missing; of a scope that never began one is.
+        return MISSING if any(inner.mapped for inner in frames) else _gap(binding, prefix)
     if not frame.mapped:
         return _gather(binding, rest, (*prefix, steps[-1]), facts)
     parts = [_gather(binding, rest, (*prefix, step), facts) for step in steps]
@@ -218,6 +211,17 @@ def _gather(binding: Collect, frames: Sequence[Frame], prefix: Instance, facts: 
     if binding.shape is Shape.FLAT and any(inner.mapped for inner in rest):
         return [item for part in present for item in part]
     return present
+
+
+def _gap(binding: Collect, instance: Instance) -> Value | Missing:
+    """What a collected list holds for an instance without a value."""
+    match binding.missing:
+        case Gap.OMIT:
+            return MISSING
+        case Gap.NULL:
+            return None
+        case Gap.FAIL:
+            raise Absence(Absent.FAIL, f"{output_name(binding)} has no value for instance {_show(instance)}")
 
 
 def _show(instance: Instance) -> str:
