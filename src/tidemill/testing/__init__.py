@@ -1,7 +1,9 @@
-"""For users' tests: pipelines in this process on a clock that leaps, assertions on runs, crashes at named points.
+"""For users' tests: pipelines in this process on a clock that leaps, and assertions on runs. With pytest:
 
-Each name is loaded when it is first asked for: processes that only arm a crash point import nothing else.
-"""
+    def test_it(tidemill):  # a fixture that comes with Tidemill; without pytest `with inline() as tidemill:`
+        tidemill.run(churn, {"threshold": 0.5}, returns={"load": [1, 2]}).assert_succeeded("train")
+
+Harness, which is what `tidemill` is there, says the rest."""
 
 from __future__ import annotations
 
@@ -9,15 +11,21 @@ import importlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+# Each name is loaded when it is first asked for: processes that only arm a crash point import nothing else.
 if TYPE_CHECKING:
     from tidemill.testing.clock import LeapingClock
     from tidemill.testing.crash import arm, crash_environment, disarm, kill_at
-    from tidemill.testing.inline import InlineApp, Unanswered, inline_app
+    from tidemill.testing.harness import Harness, inline
+    from tidemill.testing.in_process import InlineApp, Unanswered, inline_app
     from tidemill.testing.looking import attempts_of, causes, events_of, gapless, logs_of, outputs, states
+    from tidemill.testing.outcome import RunResult, TaskResult
 
 __all__ = [
+    "Harness",
     "InlineApp",
     "LeapingClock",
+    "RunResult",
+    "TaskResult",
     "Unanswered",
     "arm",
     "attempts_of",
@@ -26,6 +34,7 @@ __all__ = [
     "disarm",
     "events_of",
     "gapless",
+    "inline",
     "inline_app",
     "kill_at",
     "logs_of",
@@ -37,8 +46,10 @@ _PLACES = MappingProxyType(
     {
         "clock": ("LeapingClock",),
         "crash": ("arm", "crash_environment", "disarm", "kill_at"),
-        "inline": ("InlineApp", "Unanswered", "inline_app"),
+        "harness": ("Harness", "inline"),
+        "in_process": ("InlineApp", "Unanswered", "inline_app"),
         "looking": ("attempts_of", "causes", "events_of", "gapless", "logs_of", "outputs", "states"),
+        "outcome": ("RunResult", "TaskResult"),
     }
 )
 

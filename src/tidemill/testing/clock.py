@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 from tidemill.core.clock import VirtualClock
+from tidemill.core.durations import as_duration
 
 
 class LeapingClock(VirtualClock):
@@ -12,3 +14,7 @@ class LeapingClock(VirtualClock):
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def advance(self, by: float | timedelta | str) -> None:
+        """Move the calendar forward, by seconds or such as "1 day". Raises ValueError for what is no duration >= 0."""
+        super().advance(as_duration(by).total_seconds())

@@ -18,13 +18,17 @@ from tidemill.core.errors import StateError
 from tidemill.core.graph import Pipeline
 from tidemill.core.history import CommandKind, RunRecord, TaskRecord
 from tidemill.core.instances import Key, instance_from
+from tidemill.core.ports import Executor
 from tidemill.core.problems import ProblemsFound
 from tidemill.core.states import TaskState
 from tidemill.engine.loop import Watcher
 from tidemill.engine.moves import Move, TaskMoved
+from tidemill.executors.early import Early
+from tidemill.executors.inline import InlineExecutor
 from tidemill.settings import Settings
 from tidemill.storage.metadata import commands, runs, task_runs
 from tidemill.testing.clock import LeapingClock
+from tidemill.worker.debugging import watched
 
 
 class Unanswered(StateError):
@@ -40,6 +44,15 @@ class InlineApp(App):
         super().__init__(settings, clock)
         self.leaping = clock
 
+    def executor(self, name: str = "", debug: bool = False, slots: int = 0, early: Early | None = None) -> Executor:
+        if (name or self.settings.executor) != "inline":
+            return super().executor(name, debug, slots, early)
+        scratch = self.settings.scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        return InlineExecutor(
+            self.settings.logs, answer=self._answer, debug=debug, scratch_root=scratch, calling=_free_to_leave
+        )
+
     def run(
         self,
         pipeline: Pipeline | PipelineDefinition[..., Any],
@@ -52,8 +65,8 @@ class InlineApp(App):
     ) -> RunRecord:
         """Run a pipeline to its end. Raises ProblemsFound for a wrong one, InputError for wrong parameters.
 
-        `approve` answers tasks that ask, by their names (`train[2]`); `events` gives payloads to waits, by the name of
-        the event. A run that waits for something else, without a deadline, raises Unanswered.
+        `approve` answers tasks that ask, by their names (`ask`, `ask[2]`); `events` gives payloads to waits, by the
+        name of the event. A run that waits for something else, without a deadline, raises Unanswered.
         """
         graph = pipeline if isinstance(pipeline, Pipeline) else trace(pipeline)
         problems = check(graph)
@@ -97,6 +110,16 @@ def inline_app(home: Path, *, start: datetime = EPOCH, **settings: Any) -> Itera
         yield app
 
 
+def _free_to_leave(function: Callable[..., Any], *positional: Any, **named: Any) -> Any:
+    """The function's result. Raises KeyboardInterrupt for whoever leaves a debugger in it, pytest's own included."""
+    try:
+        return watched(function, *positional, **named)
+    except BaseException as error:
+        if (type(error).__module__, type(error).__name__) == ("_pytest.outcomes", "Exit"):
+            raise KeyboardInterrupt(str(error)) from None
+        raise
+
+
 class _Answers:
     """Watches a run and gives it what it waits for as soon as it waits."""
 
@@ -128,8 +151,9 @@ class _Answers:
         wake, name = row.wake, str(Key(row.path, instance_from(row.instance)))
         if wake is None or row.due_at is not None:
             return
-        if wake.approval and name in self._approve:
-            said = {"path": row.path, "instance": row.instance, "yes": self._approve[name]}
+        answer = self._approve.get(name, self._approve.get(row.path))
+        if wake.approval and answer is not None:
+            said = {"path": row.path, "instance": row.instance, "yes": answer}
             self._tell(run, CommandKind.APPROVE, said)
         elif wake.event and wake.event in self._events:
             said = {"name": wake.event, "key": wake.event_key, "payload": self._events[wake.event]}
