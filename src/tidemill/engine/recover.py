@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from tidemill.core.crash import point
 from tidemill.core.errors import NotFound, StateError, TidemillError
-from tidemill.core.graph_json import pipeline_from_text
+from tidemill.core.graph import Pipeline
+from tidemill.core.graph_json import pipeline_digest, pipeline_from_text, pipeline_text
 from tidemill.core.history import CommandKind, EventRecord, RunRecord, TaskRecord
 from tidemill.core.instances import Key, instance_from
 from tidemill.core.records import Artifact
 from tidemill.core.states import RunState
 from tidemill.core.values import digest, references
 from tidemill.core.wiring import Wiring
+from tidemill.engine.carrying_over import Change, change, unsound
 from tidemill.engine.held import Held
 from tidemill.engine.ownership import Observer, Owner
 from tidemill.engine.progress import Progress
 from tidemill.engine.reopen import reopened
 from tidemill.engine.restore import Before, restore
+from tidemill.engine.submit import complete
 from tidemill.storage.metadata import (
     artifacts,
     attempts,
@@ -31,6 +35,7 @@ from tidemill.storage.metadata import (
     effects,
     events,
     leaves,
+    metrics,
     pushes,
     runs,
     task_runs,
@@ -128,13 +133,20 @@ def reopen(
     now: datetime,
     also: tuple[str, ...] = (),
     code: Mapping[str, str] | None = None,
+    newest: Pipeline | None = None,
+    read: Pipeline | None = None,
 ) -> Held:
-    """A finished run goes on with what failed, keeping what succeeded. Raises StateError if it is not finished."""
+    """A finished run goes on with what failed, keeping what succeeded. Raises StateError if it is not finished.
+
+    With `newest` it goes on by that definition, where tasks are the same if they have the same path. Raises StateError
+    if rows of the run would stand for something else there, and InputError if it has parameters without a value.
+    `read` is what its file says now: the graph stays, and the code by which the rest runs is recorded.
+    """
     epoch = take(database, run_id, owner)
     if epoch is None:
         raise StateError(f"run {run_id} is held by another engine", remedy=f"see `tidemill show {run_id}`")
     try:
-        return _reopen(database, run_id, owner, epoch, actor, now, also, code)
+        return _reopen(database, run_id, owner, epoch, actor, now, also, code, newest, read)
     except TidemillError:
         with database.write() as connection:
             runs.release(connection, run_id, owner.id, epoch)
@@ -150,32 +162,94 @@ def _reopen(
     now: datetime,
     also: tuple[str, ...],
     code: Mapping[str, str] | None,
+    newest: Pipeline | None,
+    read: Pipeline | None,
 ) -> Held:
     with database.write() as connection:
         run = runs.get(connection, run_id)
         if not run.state.final:
             raise StateError(f"run {run_id} is {run.state.value}", remedy=f"`tidemill resume {run_id}` goes on with it")
-        if run.state is RunState.SUCCEEDED and not also:
+        wiring, changed = wiring_of(connection, run, code), Change()
+        rows = task_runs.load(connection, run_id)
+        payload: dict[str, Any] = {}
+        if newest is not None:
+            run, wiring, changed, payload = _redefined(connection, run, wiring, newest, rows, now)
+        elif read is not None:
+            run, wiring, payload = _with_code_of(connection, run, wiring, read, now)
+        if run.state is RunState.SUCCEEDED and not also and not changed.added:
             raise StateError(
                 f"run {run_id} succeeded, so there is nothing to try again",
                 remedy=f"`tidemill retry {run_id} --also TASK` runs a task and what follows it once more",
             )
-        wiring = wiring_of(connection, run, code)
-        rows = task_runs.load(connection, run_id)
+        # What is asked for by name is not answered with what it gave before.
+        run = replace(run, refresh=tuple(dict.fromkeys([*run.refresh, *also])))
+        runs.redefine(connection, run)
         old, tried = run.state, attempts.of_run(connection, run.id)
         known, before = _made(connection, run, rows, set())
-        run, fresh, progress = reopened(wiring, run, rows, tried, known, now, also, before)
+        run, fresh, progress = reopened(wiring, run, rows, tried, known, now, also, before, changed.added)
         runs.change(connection, run, old)
         task_runs.save(connection, run.team, fresh)
+        metrics.forget(connection, run_id, (*changed.removed, *changed.reshaped))
+        metrics.save(connection, run.team, wiring, fresh)
         # What was wished of the run before it ended, and came too late, is not meant for what now begins.
         late = [wish.id for wish in commands.pending(connection, [run_id]) if wish.kind in _OF_ONE_GENERATION]
         commands.consume(connection, late)
         again = len(fresh)
-        payload = {"by": actor, "generation": run.generation, "again": again, "kept": len(rows) - again}
+        payload |= {"by": actor, "generation": run.generation, "again": again, "kept": len(rows) - again}
         if not runs.guard(connection, run_id, owner.id, epoch, run.next_seq + 1):
             raise StateError(f"run {run_id} was taken over meanwhile", remedy=f"see `tidemill show {run_id}`")
         events.append(connection, run.team, [EventRecord(run_id, run.next_seq, now, "run.reopened", payload=payload)])
     return Held(run, wiring, progress, epoch, run.next_seq + 1, now)
+
+
+def _redefined(
+    connection: Connection, run: RunRecord, old: Wiring, newest: Pipeline, rows: Sequence[TaskRecord], now: datetime
+) -> tuple[RunRecord, Wiring, Change, dict[str, Any]]:
+    """The run with another definition: that one, how it differs, and what the event says of it."""
+    wiring = Wiring(newest)
+    bad = unsound(old, wiring, rows)
+    if bad:
+        path, why = next(iter(bad.items()))
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise StateError(
+            f"run {run.id} cannot go on with the newest graph: {path}: {why}{more}",
+            remedy=f"`tidemill retry {run.id}` goes on with the graph it was made with; "
+            f"`tidemill rerun {run.id} --from {path}` makes a new run by the newest one",
+        )
+    known = {parameter.name for parameter in newest.params}
+    params = complete(newest, {name: value for name, value in run.params.items() if name in known})
+    digest_now, changed = pipeline_digest(newest), change(old, wiring)
+    definitions.put(connection, run.team, digest_now, newest.name, pipeline_text(newest), now)
+    payload = {
+        "definition": digest_now,
+        "definition_before": run.definition,
+        "added": list(changed.added),
+        "removed": list(changed.removed),
+    }
+    return replace(run, definition=digest_now, params=params), wiring, changed, payload
+
+
+def _with_code_of(
+    connection: Connection, run: RunRecord, old: Wiring, read: Pipeline, now: datetime
+) -> tuple[RunRecord, Wiring, dict[str, Any]]:
+    """The run with its graph and the code of `read`, by which repeated tasks run; as it was if that is the same."""
+    functions = {name: read.functions.get(name, "") for name in old.pipeline.functions}
+    if functions == old.pipeline.functions:
+        return run, old, {}
+    code: Any = read.labels.get("code") or {}
+    uses = {name: names for name, names in code.get("uses", {}).items() if name in functions}
+    used = {part for names in uses.values() for part in names}
+    if functions.keys() != read.functions.keys():
+        code = {
+            **code,
+            "uses": uses,
+            "parts": {name: one for name, one in code.get("parts", {}).items() if name in used},
+        }
+    pipeline = replace(old.pipeline, functions=functions, labels={**old.pipeline.labels, "code": code})
+    digest_now = pipeline_digest(pipeline)
+    definitions.put(connection, run.team, digest_now, pipeline.name, pipeline_text(pipeline), now)
+    payload = {"definition": digest_now, "definition_before": run.definition}
+    return replace(run, definition=digest_now), Wiring(pipeline), payload
 
 
 def wiring_of(connection: Connection, run: RunRecord, code: Mapping[str, str] | None = None) -> Wiring:

@@ -33,12 +33,13 @@ def reopened(
     now: datetime,
     also: Collection[str] = (),
     before: Before = NOTHING_BEFORE,
+    new: Collection[str] = (),
 ) -> tuple[RunRecord, list[TaskRecord], Progress]:
     """The run as it goes on, in its next generation; the rows that supersede others; its memory.
 
-    The timeout of the run counts from now.
+    The timeout of the run counts from now. `new` as in `to_run_again`.
     """
-    again = to_run_again(wiring, rows, also)
+    again = to_run_again(wiring, rows, also, new)
     run = replace(run, state=RunState.RUNNING, generation=run.generation + 1, cause=None, started_at=now, ended_at=None)
     kept = [row for row in rows if key_of(row) not in again]
     # Only by these rows does an engine that takes over later know what is to be repeated.
@@ -50,8 +51,13 @@ def reopened(
     return run, fresh, restore(wiring, run, [*kept, *fresh], attempts, artifacts, {}, before)
 
 
-def to_run_again(wiring: Wiring, rows: Sequence[TaskRecord], also: Collection[str] = ()) -> set[Key]:
-    """Keys of the rows to be superseded. `also` are node paths to run again although they succeeded."""
+def to_run_again(
+    wiring: Wiring, rows: Sequence[TaskRecord], also: Collection[str] = (), new: Collection[str] = ()
+) -> set[Key]:
+    """Keys of the rows to be superseded. `also` are node paths to run again although they succeeded.
+
+    `new` are paths of nodes that were not there when the rows were written: what follows them runs again.
+    """
     every = {key_of(row) for row in rows if row.path in wiring.sites}
     current = {key_of(row): row for row in current_rows(wiring, rows)}
     spread = _Spread(wiring, current)
@@ -60,6 +66,8 @@ def to_run_again(wiring: Wiring, rows: Sequence[TaskRecord], also: Collection[st
             spread.add(key, whole=True)
         elif row.state in _AGAIN:
             spread.add(key, whole=False)
+    for path in new:
+        spread.add_new(path)
     spread.go_on()
     spread.add_setups()
     again = spread.again
@@ -131,6 +139,15 @@ class _Spread:
             if whole:
                 self._whole.add(key)
             self._todo.append((key, whole))
+
+    def add_new(self, path: str) -> None:
+        """A node without rows: all that follows it, and the scopes around it, which must be entered once more."""
+        for site in (self._wiring.sites[path], *self._wiring.below(path)):
+            for edge in site.downs:
+                self._repeat(edge.down, ())
+        for around in ancestors(path):
+            for key in self._at(around, ()):
+                self.add(key, whole=False)
 
     def go_on(self) -> None:
         while self._todo:
