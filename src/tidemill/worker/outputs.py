@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ from tidemill.worker.failures import Fault
 INLINE_BYTES = 64 << 10
 """Plain values of up to so many bytes of JSON travel in the report; larger ones become artifacts."""
 
+PREVIEWS_CHARACTERS = 1 << 20
+"""What the previews of one attempt may take up of its report; further outputs get none."""
+
 METRICS = "Metrics"
+PREVIEWS = "tidemill.worker.previews.making"
 _ARTIFACT_KINDS = frozenset({"Dataset", "Model", "Report"})
 _NO_TYPE = frozenset({"any", "union"})
 
@@ -37,6 +42,7 @@ class Outputs:
         self._store = store
         self._scratch = scratch
         self._count = 0
+        self._room = PREVIEWS_CHARACTERS
 
     def keep_all(
         self, returned: Any, returns: Returns, specs: Mapping[str, OutputSpec]
@@ -81,10 +87,10 @@ class Outputs:
                 f"output {key!r} ({type_name(type(value))}) cannot be stored{by}: {type(error).__name__}: {error}",
                 error,
             ) from None
-        artifact = self._record(value, saved, spec)
+        artifact = self._record(key, value, saved, spec)
         return ArtifactRef(artifact.id), (artifact,)
 
-    def _record(self, value: Any, saved: Saved, spec: OutputSpec) -> Artifact:
+    def _record(self, key: str, value: Any, saved: Saved, spec: OutputSpec) -> Artifact:
         kind = type_name(type(value)) if spec.type.name in _NO_TYPE else spec.type.name
         return Artifact(
             id=self._next(),
@@ -95,7 +101,18 @@ class Outputs:
             size=saved.content.size,
             kind=saved.content.kind,
             safe=saved.safe,
+            output=key,
+            preview=self._preview(value, saved.content.size),
         )
+
+    def _preview(self, value: Any, size: int) -> Mapping[str, Any]:
+        """A look at it for people, or why there is none: nothing that goes wrong here is worth the task."""
+        try:
+            # Loaded by its name: what keeps nothing pays nothing.
+            made, self._room = importlib.import_module(PREVIEWS).make(value, size, self._room)
+            return dict(made)
+        except Exception as error:
+            return {"is": "NoPreview", "reason": f"{type(error).__name__} when it was looked at"}
 
     def _metrics(self, key: str, value: Any) -> tuple[Any, tuple[Artifact, ...]]:
         """Metrics are numbers that conditions read, so they stay in the row; the record has no content."""
@@ -105,15 +122,14 @@ class Outputs:
             value = value._asdict()
         with contextlib.suppress(NotAValue):
             value = normalize(value)
-        wrong = [item for item in value.values() if not _number(item)] if isinstance(value, Mapping) else [value]
+        wrong = _no_metrics(value)
         if wrong:
             raise Fault(
                 CauseKind.DATA,
-                f"output {key!r} is declared as Metrics, so a mapping of names to numbers is expected; "
-                f"a {type_name(type(wrong[0]))} was found",
+                f"output {key!r} is declared as Metrics, so a mapping of names to numbers is expected; {wrong}",
             )
         numbers = {str(name): number for name, number in value.items()}
-        return numbers, (Artifact(id=self._next(), type=METRICS, metadata=numbers),)
+        return numbers, (Artifact(id=self._next(), type=METRICS, metadata=numbers, output=key),)
 
     def _next(self) -> str:
         self._count += 1
@@ -133,6 +149,21 @@ def _small(value: Any) -> tuple[Any] | None:
     if len(text) > INLINE_BYTES or len(text.encode("utf-8", "surrogatepass")) > INLINE_BYTES:
         return None
     return (plain,)
+
+
+_KINDS = {str: "a text", list: "a list", tuple: "a tuple", dict: "a mapping", type(None): "None"}
+
+
+def _no_metrics(value: object) -> str:
+    """What is wrong with metrics, in plain words; "" if nothing."""
+    if not isinstance(value, Mapping):
+        return f"{_in_words(value)} was returned"
+    wrong = [f"the metric {str(name)!r} is {_in_words(item)}" for name, item in value.items() if not _number(item)]
+    return wrong[0] + (f", and {len(wrong) - 1} more are no numbers" if len(wrong) > 1 else "") if wrong else ""
+
+
+def _in_words(value: object) -> str:
+    return _KINDS.get(type(value)) or f"of type {type_name(type(value))}"
 
 
 def _number(value: object) -> bool:

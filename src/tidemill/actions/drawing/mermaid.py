@@ -24,7 +24,7 @@ def draw_mermaid(figure: Figure) -> str:
 def _boxes(boxes: Sequence[Box], ids: dict[str, str], depth: int) -> Iterator[str]:
     pad = "  " * depth
     for box in boxes:
-        label = "<br>".join(map(_escaped, (box.name, *box.notes)))
+        label = "<br>".join(map(escaped, (box.name, *box.notes)))
         if box.inside:
             yield f'{pad}subgraph {ids[box.path]}["{label}"]'
             yield from _boxes(box.inside, ids, depth + 1)
@@ -48,6 +48,6 @@ def _classes(figure: Figure, ids: dict[str, str]) -> Iterator[str]:
         yield f"  class {','.join(mapped)} mapped"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Letters, digits and the harmless rest as they are; everything else as an entity of Mermaid's own."""
     return "".join(letter if letter.isalnum() or letter in " _-.,+" else f"#{ord(letter)};" for letter in text)

@@ -20,22 +20,23 @@ _LONGEST_NOTE = 44
 _ARROWHEAD = """<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" \
 orient="auto"><path class="head" d="M0 0 L8 4 L0 8 z"/></marker></defs>"""
 _STYLE = """
-  .page { fill: #ffffff }
-  text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; fill: #1b2733 }
-  .title { font-size: 18px; font-weight: 600 }
-  .params, .note { font-size: 11px; fill: #5b6b7a }
-  .name { font-size: 13px; font-weight: 600 }
-  .task, .back { fill: #f3f8fc; stroke: #4a86b8; stroke-width: 1.3 }
-  .wait { fill: #fbf5ff; stroke: #9061c2; stroke-width: 1.3 }
-  .import { fill: #f2fbf5; stroke: #3f9463; stroke-width: 1.3 }
-  .container { fill: #fff8ef; stroke: #c07a2c; stroke-width: 1.3 }
-  .setup, .teardown { stroke-dasharray: 5 3 }
-  .scope { fill: #7d8ea0; fill-opacity: 0.07; stroke: #9aa8b5; stroke-width: 1.2; stroke-dasharray: 6 4 }
-  .edge { fill: none; stroke: #8796a5; stroke-width: 1.4 }
-  .head { fill: #8796a5 }
+  .drawn .page { fill: #ffffff }
+  .drawn text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; fill: #1b2733 }
+  .drawn .title { font-size: 18px; font-weight: 600 }
+  .drawn .params, .drawn .note { font-size: 11px; fill: #5b6b7a }
+  .drawn .name { font-size: 13px; font-weight: 600 }
+  .drawn .task, .drawn .back { fill: #f3f8fc; stroke: #4a86b8; stroke-width: 1.3 }
+  .drawn .wait { fill: #fbf5ff; stroke: #9061c2; stroke-width: 1.3 }
+  .drawn .import { fill: #f2fbf5; stroke: #3f9463; stroke-width: 1.3 }
+  .drawn .container { fill: #fff8ef; stroke: #c07a2c; stroke-width: 1.3 }
+  .drawn .setup, .drawn .teardown { stroke-dasharray: 5 3 }
+  .drawn .scope { fill: #7d8ea0; fill-opacity: 0.07; stroke: #9aa8b5; stroke-width: 1.2; stroke-dasharray: 6 4 }
+  .drawn .edge { fill: none; stroke: #8796a5; stroke-width: 1.4 }
+  .drawn .head { fill: #8796a5 }
   @media (prefers-color-scheme: dark) {
-    .page { fill: #12181f } text { fill: #e4ebf2 } .params, .note { fill: #93a3b3 }
-    .task, .back { fill: #17293a } .wait { fill: #261a33 } .import { fill: #14291d } .container { fill: #2f2213 }
+    .drawn .page { fill: #12181f } .drawn text { fill: #e4ebf2 } .drawn .params, .drawn .note { fill: #93a3b3 }
+    .drawn .task, .drawn .back { fill: #17293a } .drawn .wait { fill: #261a33 }
+    .drawn .import { fill: #14291d } .drawn .container { fill: #2f2213 }
   }
 """
 
@@ -52,8 +53,8 @@ class _Drawn:
     layout: Layout | None = None
 
 
-def draw_svg(figure: Figure) -> str:
-    """The whole file as text."""
+def draw_svg(figure: Figure, style: str = "") -> str:
+    """The whole file as text. `style` is more CSS, for kinds of boxes that are not known here."""
     drawn = tuple(map(_measured, figure.boxes))
     layout = _arranged(drawn)
     title, params = figure.name, _cut(", ".join(figure.params), 120)
@@ -62,9 +63,10 @@ def draw_svg(figure: Figure) -> str:
     height = layout.height + head + 2 * _MARGIN
     left = (width - layout.width) / 2
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    label = f"aria-label={quoteattr(_clean(title))}"
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(_clean(title))}>',
-        f"<style>{_STYLE}</style>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="drawn" {size} role="img" {label}>',
+        f"<style>{_STYLE}{style}</style>",
         _ARROWHEAD,
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}"/>',
         _text(_MARGIN, _MARGIN + 14, title, "title"),
