@@ -1,0 +1,1 @@
+"""Versions of files and folders: taking them, putting them back, telling what differs."""
