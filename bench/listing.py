@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.row import Row
-from bench.rows import chain, crowd, fan, frame, graph, hello, memory, noise, past, restart, shared
+from bench.rows import (
+    cached,
+    chain,
+    crowd,
+    fan,
+    fingerprint,
+    frame,
+    graph,
+    hello,
+    keys,
+    memory,
+    noise,
+    past,
+    restart,
+    shared,
+)
 from tidemill.core.errors import NotFound, did_you_mean
 
 ROWS: tuple[Row, ...] = (
@@ -15,10 +30,13 @@ ROWS: tuple[Row, ...] = (
     fan.POSTGRES,
     shared.SHARED,
     hello.HELLO,
+    cached.CACHED,
     frame.FRAME,
     restart.RESTART,
     memory.MEMORY,
     graph.GRAPH,
+    keys.KEYS,
+    fingerprint.FINGERPRINT,
     crowd.CROWD,
     noise.NOISE,
     past.PAST,

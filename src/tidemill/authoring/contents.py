@@ -9,6 +9,7 @@ import copyreg
 import functools
 import inspect
 import logging
+import os
 import pickle
 import sys
 import threading
@@ -20,21 +21,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from tidemill.authoring.references import is_own_binary, module_file
 from tidemill.core.blake import blake2b
 from tidemill.core.errors import DefinitionError
 
 PROTOCOL = 5
 
-_PLAIN = frozenset(
-    {
-        *(type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict),
-        *(date, datetime, time, timedelta),
-    }
+PLAIN = (
+    *(type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict),
+    *(date, datetime, time, timedelta),
 )
+_PLAIN = frozenset(PLAIN)
 # These hold nothing that a result depends on, or nothing yet when a definition is read.
 _HARMLESS: tuple[type, ...] = (
     *(type(threading.Lock()), type(threading.RLock()), threading.local, ContextVar),
     *(logging.Logger, logging.Handler, weakref.ref),
+    type(os.environ),  # what of it is read cannot be told, and most of it is another in each terminal
     *(weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
 )
 _CODE = (types.FunctionType, types.ModuleType, type, functools._lru_cache_wrapper)
@@ -76,8 +78,6 @@ def told(value: object, code: Callable[[Any], str], lenient: bool = False) -> To
     for shared in (False, True):
         try:
             return _told(value, code, lenient, shared)
-        except NoFingerprint:
-            raise
         except Exception as error:  # Whatever the classes of users raise while they are pickled.
             if shared or not isinstance(error, ValueError):
                 raise NotTold(str(error)) from error
@@ -118,6 +118,7 @@ class _Contents(pickle.Pickler):
             return self._unordered(found)
         if isinstance(found, type) and found in _PLAIN:
             return "class", found.__name__
+        self._binary(found, kind)
         if kind is types.BuiltinFunctionType and (
             found.__self__ is None or isinstance(found.__self__, types.ModuleType)
         ):
@@ -132,6 +133,13 @@ class _Contents(pickle.Pickler):
         if kind.__module__.partition(".")[0] == "torch" and hasattr(found, "untyped_storage"):
             return self._tensor(found)
         return None
+
+    def _binary(self, found: Any, kind: type) -> None:
+        """A function in machine code counts by its name, below, and by the file it comes from if that is the user's."""
+        if kind is types.BuiltinFunctionType or kind.__name__ == "cython_function_or_method":
+            home = sys.modules.get(str(getattr(found, "__module__", "")))
+            if home is not None and is_own_binary(module_file(home.__name__)):
+                self.code(home)
 
     def reducer_override(self, found: Any) -> Any:
         if not self.lenient or type(found) in copyreg.dispatch_table:

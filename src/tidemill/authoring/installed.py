@@ -8,6 +8,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from tidemill.core.blake import blake2b
+
 
 @cache
 def installed_version(top: str) -> str:
@@ -20,6 +22,15 @@ def installed_version(top: str) -> str:
         # Its distribution has another name, as that of sklearn has.
         names = sorted(metadata.packages_distributions().get(top, ()))
         return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
+@cache
+def digest_of_file(file: str) -> str:
+    """Of a file that stays as it is while this process has it loaded; "" if it cannot be read."""
+    try:
+        return blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+    except OSError:
+        return ""
 
 
 def own_file(module: str) -> str:

@@ -75,7 +75,8 @@ class PipelineDefinition(Generic[P, R]):
         if recorder is None:
             raise DefinitionError(
                 f"the pipeline {self.name!r} is called outside of a pipeline, where nothing records its tasks",
-                remedy=f"run it with `tidemill run FILE:{self.name}`; {self.__name__}.function is the plain function",
+                remedy=f"run it with `tidemill run FILE:{self.name}`, in a test with the fixture of tidemill.testing, "
+                f"`def test_it(tidemill): tidemill.run({self.__name__})`",
                 place=show(here()),
             )
         return cast(R, record_sub(recorder, self, (args, kwargs), here()))

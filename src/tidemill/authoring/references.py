@@ -9,9 +9,11 @@ import inspect
 import os
 import site
 import sys
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tidemill.core.types import ANY, Type
 from tidemill.worker.libraries import library_folders
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_BINARY = tuple(EXTENSION_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,14 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
 def reference_to(function: Callable[..., Any]) -> FunctionRef:
     """The name by which a worker finds the function again. Raises DefinitionError when there is none."""
-    name = getattr(function, "__qualname__", "")
-    module = getattr(function, "__module__", None) or ""
+    module, name = _name_of(function)
     place = show(source_of(function))
+    if isinstance(function, types.MethodType) and not isinstance(function.__self__, type):
+        raise DefinitionError(
+            f"{name} is a method of an object, which no other process could find",
+            remedy="write a function that makes the object and calls the method",
+            place=place,
+        )
     if not name or not module or "<lambda>" in name:
         what = "a lambda" if "<lambda>" in name else repr(function)
         raise DefinitionError(
@@ -94,13 +102,22 @@ def reference_to(function: Callable[..., Any]) -> FunctionRef:
     return FunctionRef(module, name, file if file and is_own(file) else "")
 
 
+def _name_of(function: Callable[..., Any]) -> tuple[str, str]:
+    """Module and qualified name; a method of a class has that of the class it was taken from."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(function, types.MethodType) and isinstance(owner, type):
+        return owner.__module__, f"{owner.__qualname__}.{function.__name__}"
+    return getattr(function, "__module__", None) or "", getattr(function, "__qualname__", "")
+
+
 def is_reachable(function: Callable[..., Any]) -> bool:
     """Whether the name of the function still leads to it; false if it was defined twice."""
-    found: Any = sys.modules.get(getattr(function, "__module__", ""))
-    for part in getattr(function, "__qualname__", "").split("."):
+    module, name = _name_of(function)
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
         found = getattr(found, part, None)
     while found is not None:
-        if found is function:
+        if found is function or (isinstance(found, types.MethodType) and found == function):
             return True
         found = getattr(found, "function", None) or getattr(found, "__wrapped__", None)
     return False
@@ -110,6 +127,14 @@ def module_file(module: str) -> str:
     """The file of an imported module, or nothing."""
     file = getattr(sys.modules.get(module), "__file__", None)
     return os.path.abspath(file) if isinstance(file, str) else ""
+
+
+def is_own_module(module: str) -> bool:
+    """Whether an imported module is the user's own, a folder without `__init__.py` included."""
+    found = sys.modules.get(module)
+    if found is None or isinstance(getattr(found, "__file__", None), str):
+        return is_own(module_file(module))
+    return any(is_own(os.path.join(folder, "__init__.py")) for folder in getattr(found, "__path__", ()))
 
 
 @cache
@@ -122,3 +147,9 @@ def _foreign_folders() -> tuple[str, ...]:
 def is_own(file: str) -> bool:
     """Whether a file is the user's own: neither Python's, nor installed, nor ours."""
     return file.endswith(".py") and not os.path.realpath(file).startswith(_foreign_folders())
+
+
+@cache
+def is_own_binary(file: str) -> bool:
+    """Whether a file is an extension module, in machine code, that lies among the user's own files."""
+    return file.endswith(_BINARY) and not os.path.realpath(file).startswith(_foreign_folders())

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from tidemill.authoring.codetext import Names, bound_by, names_in, plain_text
+from tidemill.authoring.codetext import OURS, Names, bound_by, names_in, strip
+from tidemill.core.values import MISSING
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -37,6 +40,8 @@ class SourceFile:
             if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
                 self.stars.append(statement)
         self._add_classes(tree.body, "")
+        # Last, since functions are found by the line of their first decorator.
+        strip(tree, set(_our_aliases(self.bindings)))
 
     def _add_classes(self, body: list[ast.stmt], prefix: str) -> None:
         for node in _flat(body):
@@ -45,8 +50,16 @@ class SourceFile:
                 self._add_classes(node.body, f"{prefix}{node.name}.")
 
 
-@lru_cache(maxsize=256)
-def _read(file: str, stamp: int) -> SourceFile | None:
+def _our_aliases(bindings: Mapping[str, list[ast.stmt]]) -> Iterator[str]:
+    """The other names of `task` and `pipeline`, as in `from tidemill import task as step`."""
+    for name, statements in bindings.items():
+        for statement in statements:
+            if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] == "tidemill":
+                yield from (name for alias in statement.names if alias.asname == name and alias.name in OURS)
+
+
+@lru_cache(maxsize=4096)
+def _read(file: str, changed_ns: int, size: int) -> SourceFile | None:
     try:
         return SourceFile(ast.parse(Path(file).read_bytes()))
     except (OSError, SyntaxError, ValueError):
@@ -56,15 +69,16 @@ def _read(file: str, stamp: int) -> SourceFile | None:
 def source_file(file: str) -> SourceFile | None:
     """None for what cannot be read as Python."""
     try:
-        return _read(file, Path(file).stat().st_mtime_ns)
+        found = os.stat(file)
+        return _read(file, found.st_mtime_ns, found.st_size)
     except OSError:
         return None
 
 
 @lru_cache(maxsize=65536)
 def text_of(tree: ast.AST) -> str:
-    """As `plain_text`, kept for a tree that is met again."""
-    return plain_text(tree)
+    """The code in one form, without comments; kept for a tree that is met again."""
+    return ast.unparse(tree)
 
 
 @lru_cache(maxsize=65536)
@@ -81,6 +95,9 @@ def definition_of(function: types.FunctionType) -> ast.stmt | ast.expr | None:
         tree = _from_inspect(function)
         return tree.body[0] if tree and tree.body else None
     found = source.functions.get((code.co_name, code.co_firstlineno), [])
+    if len(found) > 1 and code.co_name == "<lambda>":
+        places = set(code.co_positions())
+        found = [node for node in found if isinstance(node, ast.Lambda) and _place(node.body) in places]
     return found[0] if len(found) == 1 or (found and code.co_name != "<lambda>") else None
 
 
@@ -96,11 +113,17 @@ def defaults_in(tree: ast.AST) -> Iterator[str]:
             yield parameter.arg
 
 
-def data_in(tree: ast.ClassDef) -> Iterator[str]:
-    """The attributes that the body of a class sets to more than literals."""
+def data_in(tree: ast.ClassDef) -> Iterator[tuple[str, Any]]:
+    """The attributes that the body of a class sets, with their values if these are literals and MISSING if not."""
     for statement in _flat(tree.body):
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and not isinstance(statement.value, ast.Constant | None):
-            yield from bound_by(statement)
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            literal = statement.value.value if isinstance(statement.value, ast.Constant) else MISSING
+            yield from ((name, literal) for name in bound_by(statement))
+
+
+def is_same(value: Any, literal: Any) -> bool:
+    """Whether a value is what a literal says; 1 is neither 1.0 nor True."""
+    return literal is not MISSING and type(value) is type(literal) and repr(value) == repr(literal)
 
 
 def global_names(code: types.CodeType) -> set[str]:
@@ -115,9 +138,16 @@ def global_names(code: types.CodeType) -> set[str]:
 def _from_inspect(function: types.FunctionType) -> ast.Module | None:
     """For what was typed into a notebook, whose lines only Python's own cache knows."""
     try:
-        return ast.parse(inspect.cleandoc(inspect.getsource(function)))
+        tree = ast.parse(inspect.cleandoc(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return None
+    strip(tree)
+    return tree
+
+
+def _place(node: ast.expr) -> tuple[int, int | None, int, int | None]:
+    """As the code knows it: a line holds several lambdas, of which each begins at another column."""
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -105,6 +105,12 @@ def _make(function: Any, given: Mapping[str, Any]) -> Task[..., Any]:
             remedy="write `@task` or `@task(retries=2)` above a `def`",
             place=show(here()),
         )
+    if not hasattr(function, "__qualname__"):
+        raise DefinitionError(
+            f"@task is given {function!r:.80}, which has no name by which a worker could find it",
+            remedy="define a function with `def` that calls it",
+            place=show(here()),
+        )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(
             f"{function.__name__} is a generator, and a task gives its result once",

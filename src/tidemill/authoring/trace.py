@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tidemill.authoring.drafts import Recorder, ScopeDraft, Tracing, current
-from tidemill.authoring.fingerprint import Fingerprint, NoFingerprint, fingerprint
+from tidemill.authoring.fingerprint import NoFingerprint, fingerprints
 from tidemill.authoring.freezing import freeze
 from tidemill.authoring.pipeline import PipelineDefinition, run_function
 from tidemill.authoring.place import relative, show
@@ -118,18 +118,25 @@ def _users_own(definition: PipelineDefinition[..., Any], error: BaseException) -
 
 def _fingerprints(recorder: Recorder) -> tuple[dict[str, str], dict[str, Json]]:
     digests: dict[str, str] = {}
+    digests_of: dict[str, str] = {}
     parts: dict[str, Json] = {}
     uses: dict[str, list[str]] = {}
-    for reference, use in recorder.functions.items():
-        try:
-            found: Fingerprint = fingerprint(use.function)
-        except NoFingerprint as error:
+    taken = fingerprints([use.function for use in recorder.functions.values()])
+    for (reference, use), found in zip(recorder.functions.items(), taken, strict=True):
+        if isinstance(found, NoFingerprint):
             digests[str(reference)] = ""
             recorder.problems += [
-                Problem("no-fingerprint", error.place or place, error.message, error.remedy) for place in use.places[:1]
+                Problem("no-fingerprint", found.place or place, found.message, found.remedy) for place in use.places[:1]
             ]
             continue
         digests[str(reference)] = found.digest
-        uses[str(reference)] = list(found.parts)
-        parts.update({name: [part.digest, part.file, part.line] for name, part in found.parts.items()})
+        uses[str(reference)] = used = []
+        for name, part in found.parts.items():
+            told: Json = [part.digest, part.file, part.line]
+            if name in digests_of and digests_of[name] != part.digest:
+                # Of several functions that a factory makes, each task may reach another.
+                name = f"{name} (of {reference.name})"
+            digests_of[name] = part.digest
+            parts.setdefault(name, told)
+            used.append(name)
     return digests, {"parts": parts, "uses": uses}

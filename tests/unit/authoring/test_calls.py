@@ -603,6 +603,7 @@ def test_a_pipeline_is_not_called_like_a_function() -> None:
     with pytest.raises(DefinitionError, match="called outside of a pipeline") as caught:
         example()
     assert "tidemill run" in caught.value.remedy
+    assert "tidemill.testing, `def test_it(tidemill): tidemill.run(example)`" in caught.value.remedy
 
 
 def test_traced_values_do_not_leave_their_pipeline() -> None:
