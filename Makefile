@@ -43,7 +43,7 @@ serve: install ## start the server
 lock: .venv/.uv ## pin the requirements again (UPGRADE=--upgrade takes the newest versions)
 	@$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --extra ml --output-file requirements/runtime.txt
-	@$(COMPILE) pyproject.toml --extra ml --extra postgres --group dev --output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra ml --extra postgres --extra s3 --group dev --output-file requirements/dev.txt
 
 clean: ## remove .venv and everything that was built
 	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -16,6 +16,8 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from tests import s3
+
 # Time decides no test.
 hypothesis.settings.register_profile("tidemill", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("tidemill")
@@ -67,6 +69,23 @@ def postgres_url() -> Iterator[str]:
     finally:
         server.cleanup()
         folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def s3_service() -> Iterator[s3.Service]:
+    """An S3 service, over HTTP, that lives as long as the test session."""
+    try:
+        with s3.service() as service:
+            yield service
+    except ImportError:
+        _unavailable("S3", "run `make install`, which installs moto and flask")
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the cloud's own tools find in this process and below it."""
+    for name, value in s3.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -22,12 +22,32 @@ OURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "inline": "tidemill.executors.inline:InlineExecutor",
                 "processes": "tidemill.executors.processes:ProcessExecutor",
             }
-        )
+        ),
+        # By the scheme of their addresses.
+        "stores": MappingProxyType(
+            {
+                "s3": "tidemill.storage.artifacts.remote_s3:open_store",
+                "gs": "tidemill.storage.artifacts.remote_gcs:open_store",
+                "gcs": "tidemill.storage.artifacts.remote_gcs:open_store",
+                "az": "tidemill.storage.artifacts.remote_azure:open_store",
+                "abfs": "tidemill.storage.artifacts.remote_azure:open_store",
+            }
+        ),
     }
 )
 
 # The extra of this package that brings a library.
-_EXTRAS = MappingProxyType({"ray": "ray", "kubernetes": "kubernetes", "mlflow": "mlflow", "psycopg": "postgres"})
+_EXTRAS = MappingProxyType(
+    {
+        "adlfs": "azure",
+        "gcsfs": "gcs",
+        "kubernetes": "kubernetes",
+        "mlflow": "mlflow",
+        "psycopg": "postgres",
+        "ray": "ray",
+        "s3fs": "s3",
+    }
+)
 
 
 class PluginUnusable(InputError):

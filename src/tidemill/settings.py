@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.errors import InputError, did_you_mean
+from tidemill.core.ports import STORE_KIND
 
 HOME_NAME = ".tidemill"
 FILE_NAME = "tidemill.toml"
+_FOLDER = "file://"
 
 # Fixed by the executor, so that the order of sets is the same in every attempt.
 _NOT_FOR_TASKS = frozenset({"PYTHONHASHSEED"})
@@ -29,6 +31,10 @@ class Settings:
 
     home: folder of everything that is written (default: `.tidemill` in the project).
     database_url: `sqlite:///PATH` or `postgresql://USER@HOST/NAME` (default: tidemill.db in the home).
+    artifacts_url: where artifacts are kept: `s3://BUCKET/PREFIX`, `gs://...`, `az://...`, `file:///FOLDER` (default: in
+        the home).
+    artifacts_endpoint: URL of a service that speaks the protocol of that bucket (default: the cloud's own).
+    artifacts_cache_gigabytes: how much of a bucket the home may hold, so as not to fetch it again; 0 = any amount.
     executor: where tasks run: `processes` or `inline`.
     slots: how many tasks run at once; 0 = one for each processor.
     max_processes: how many processes a task may have at once if its resources do not say; 0 = any number.
@@ -39,10 +45,18 @@ class Settings:
     team: whose runs these are.
     task_environment: which environment variables tasks see besides those that every program needs: names and patterns,
         separated by commas (default `*`: yours, as in a shell). Tidemill's own are never among them.
+    gc_older_than: `gc` removes runs that ended longer ago than this, such as `30d` (default: none).
+    gc_keep: `gc` removes all but so many of the newest finished runs of each pipeline; 0 = any number stays.
+    gc_max_size: `gc` removes the oldest runs while artifacts take up more than this, such as `50GB` (default: any).
+    gc_cache_older_than: `gc` lets results that were kept for reuse longer ago than this go (default: none).
+    gc_grace: what was in use more recently than this is spared by `gc`.
     """
 
     home: Path
     database_url: str = ""
+    artifacts_url: str = ""
+    artifacts_endpoint: str = ""
+    artifacts_cache_gigabytes: float = 20.0
     executor: str = "processes"
     slots: int = 0
     max_processes: int = 1000
@@ -52,6 +66,11 @@ class Settings:
     database_patience_seconds: float = 0.0
     team: str = "default"
     task_environment: str = "*"
+    gc_older_than: str = ""
+    gc_keep: int = 0
+    gc_max_size: str = ""
+    gc_cache_older_than: str = ""
+    gc_grace: str = "1h"
 
     @property
     def database(self) -> str:
@@ -60,7 +79,9 @@ class Settings:
     def for_tasks(self, environment: Mapping[str, str]) -> dict[str, str]:
         """What of an environment tasks may see."""
         patterns = [pattern.strip() for pattern in self.task_environment.split(",") if pattern.strip()]
-        return {
+        scheme = self.artifacts_url.partition("://")[0]
+        hint = {STORE_KIND: scheme} if scheme not in ("", "file") else {}
+        return hint | {
             name: value
             for name, value in environment.items()
             if name not in _NOT_FOR_TASKS
@@ -70,7 +91,15 @@ class Settings:
 
     @property
     def artifacts(self) -> Path:
+        """The folder of a store that is one."""
+        if self.artifacts_url.startswith(_FOLDER):
+            return Path(self.artifacts_url.removeprefix(_FOLDER))
         return self.home / "artifacts"
+
+    @property
+    def artifact_cache(self) -> Path:
+        """What was fetched from a store elsewhere."""
+        return self.home / "artifact-cache"
 
     @property
     def logs(self) -> Path:
@@ -125,7 +154,9 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 _KINDS = {
+    "artifacts_cache_gigabytes": float,
     "slots": int,
+    "gc_keep": int,
     "max_processes": int,
     "sweep_seconds": float,
     "grace_seconds": float,

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tidemill.core import crash
+from tidemill.plugins import load
 from tidemill.storage.artifacts.content import Content
 from tidemill.storage.artifacts.digests import digest_of
 from tidemill.storage.artifacts.errors import (
@@ -29,14 +31,30 @@ from tidemill.storage.artifacts.errors import (
 from tidemill.storage.artifacts.listing import Entry, encode
 from tidemill.storage.artifacts.local import LocalStore
 from tidemill.storage.artifacts.memory import MemoryStore
+from tidemill.storage.artifacts.remote_address import StoreAddress
+from tidemill.storage.artifacts.remote_opening import UNCACHED, remote_store
 from tidemill.storage.artifacts.store import ArtifactStore
 
 OTHER = Content("blake2b:" + "0" * 64, 3)
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3", "any bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
-    return LocalStore(tmp_path / "store") if request.param == "local" else MemoryStore()
+    match request.param:
+        case "local":
+            return LocalStore(tmp_path / "store")
+        case "memory":
+            return MemoryStore()
+        case "s3":
+            request.getfixturevalue("s3_credentials")
+            service = request.getfixturevalue("s3_service")
+            return load("stores", "s3")(
+                StoreAddress("s3", service.new_bucket(), "team", service.url, tmp_path / "cache")
+            )
+        case _:
+            # What no protocol has a part in: a file system of fsspec stands in for those of GCS and Azure.
+            files = MemoryFileSystem(global_store=False, **UNCACHED)
+            return remote_store(StoreAddress("memory", "bucket", "team", "", tmp_path / "cache"), lambda: files)
 
 
 @pytest.fixture
@@ -238,6 +256,17 @@ def test_delete_forgets_and_putting_again_brings_back(store: ArtifactStore, fold
     assert not store.exists(content)
     assert store.put_bytes(b"once") == content
     assert store.exists(content)
+
+
+def test_what_was_put_at_a_moment_or_later_is_spared(store: ArtifactStore) -> None:
+    content = store.put_bytes(b"wanted")
+    touched = store.touched_at(content.digest)
+    assert touched is not None
+    assert not store.delete(content.digest, untouched_since=touched)
+    assert store.exists(content)
+    assert store.delete(content.digest, untouched_since=touched + 1)
+    assert not store.exists(content)
+    assert not store.delete(content.digest, untouched_since=touched + 1)
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,7 @@ def test_only_a_success_is_kept(home: InlineApp, tmp_path: Path, what: str, time
         home.run(without_result, {"what": what, "ledger": str(tmp_path / "ledger")})
     assert noted(tmp_path / "ledger") == [what] * times
     with home.database.read() as connection:
-        assert cache.latest_for(connection, "default", "without_result", "skips_and_fails") is None
+        assert cache.latest_for(connection, "default", "without_result", "skips_and_fails") == []
 
 
 # --- chance ---

@@ -35,8 +35,7 @@ def test_what_was_made_anew_stands_for_what_it_replaced(app: InlineApp, tmp_path
     assert progress.makers[old] == progress.makers[new] == Key("written")
     assert progress.former == {}
     with app.database.read() as connection:
-        kept = cache.latest_for(connection, run.team, run.pipeline, "written")
-    assert kept is not None
+        (kept,) = cache.latest_for(connection, run.team, run.pipeline, "written")
     assert ids_in(kept.outputs) == {new}
 
 

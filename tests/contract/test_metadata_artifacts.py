@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.metadata_records import NOW, TEAM, attempt, later, run
-from tidemill.core.errors import InputError
+from tests.contract.metadata_records import NOW, TEAM, attempt, later, run, task
+from tidemill.core.errors import InputError, NotFound
 from tidemill.core.records import Artifact
 from tidemill.core.states import AttemptState
 from tidemill.core.values import ArtifactRef
-from tidemill.storage.metadata import artifacts, attempts, cache, pushes, runs
+from tidemill.storage.metadata import artifacts, attempts, cache, lineage, pushes, runs, task_runs
 from tidemill.storage.metadata.database import Database
 from tidemill.storage.metadata.errors import DatabaseConflict
 
@@ -64,6 +64,66 @@ def test_bytes_are_in_use_while_any_team_names_them(database: Database) -> None:
         assert artifacts.digests_in_use(connection, asked) == {"blake2b:bb"}
 
 
+def test_a_preview_lies_beside_the_record_and_is_read_only_when_asked_for(database: Database) -> None:
+    shown = replace(MODEL, output="model", preview={"is": "NoPreview", "reason": "\x00\u00e9"})
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [shown, REMOTE], NOW)
+        # It is no part of what must be the same.
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [replace(shown, preview={})], later(1))
+        assert artifacts.get_many(connection, TEAM, ["a1.1"])["a1.1"].preview == {}
+        (_, found), _ = artifacts.of_run(connection, "r1")
+        assert (found.output, found.preview) == ("model", {})
+        key = artifacts.TaskKey("r1", "train", "", 0)
+        first, second = artifacts.stored_of_run(connection, "r1")
+        assert (first.by, first.created_at, first.artifact.preview) == (key, NOW, shown.preview)
+        assert second.artifact.preview == {}
+        assert artifacts.stored(connection, TEAM, ["a1.1", "no"]) == {"a1.1": first}
+        assert artifacts.stored(connection, "other", ["a1.1"]) == {}
+
+
+@pytest.mark.parametrize("preview", [{"text": "x" * artifacts.PREVIEW_CHARACTERS}, {"bad": object()}])
+def test_a_preview_that_cannot_be_kept_is_left_out(database: Database, preview: dict[str, object]) -> None:
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, [replace(MODEL, preview=preview)], NOW)
+        assert artifacts.stored_of_run(connection, "r1")[0].artifact.preview == {}
+
+
+def test_the_beginning_of_an_id_is_enough(database: Database) -> None:
+    made = [replace(MODEL, id=id) for id in ("b1.1", "b1.10", "b2.1")]
+    with database.write() as connection:
+        artifacts.put(connection, TEAM, "r1", "train", "", 0, made, NOW)
+        assert artifacts.find(connection, TEAM, "b2") == "b2.1"
+        assert artifacts.find(connection, TEAM, "b1.1") == "b1.1"
+        with pytest.raises(InputError, match="several") as several:
+            artifacts.find(connection, TEAM, "b1")
+        assert "b1.1, b1.10" in several.value.remedy
+        for unknown in ("", "c", "b3"):
+            with pytest.raises(NotFound):
+                artifacts.find(connection, TEAM, unknown)
+        with pytest.raises(NotFound):
+            artifacts.find(connection, "other", "b2.1")
+
+
+def test_uses_and_reuses_of_many_runs_at_once(database: Database) -> None:
+    train, score = artifacts.TaskKey("r1", "train", "", 0), artifacts.TaskKey("r2", "score", "1.0", 2)
+    outputs = {"result": [ArtifactRef("a1.1"), ArtifactRef("a1.1", (0,))], "n": 1}
+    taken = task("load", run="r2", outputs=outputs, reused_from="run r1, load")
+    with database.write() as connection:
+        runs.insert(connection, run("r1"))
+        runs.insert(connection, replace(run("r2"), created_at=later(5)))
+        artifacts.use(connection, TEAM, *train, ["a1.1"])
+        artifacts.use(connection, TEAM, *score, ["a1.1", "a1.2"])
+        task_runs.save(connection, TEAM, [taken, task("plain", run="r2")])
+        assert lineage.uses_in(connection, TEAM, ["r1"]) == [(train, "a1.1")]
+        assert set(lineage.uses_of(connection, TEAM, ["a1.1"])) == {(train, "a1.1"), (score, "a1.1")}
+        assert lineage.uses_of(connection, "other", ["a1.1"]) == lineage.uses_in(connection, "other", ["r1"]) == []
+        (reuse,) = lineage.reuses_in(connection, TEAM, ["r1", "r2"])
+        assert (reuse.by, reuse.source, reuse.artifacts) == (("r2", "load", "", 0), "run r1, load", ("a1.1",))
+        assert lineage.reuses_of(connection, TEAM, ["run r1, load", "run r1, x"]) == [reuse]
+        assert lineage.reuses_of(connection, "other", ["run r1, load"]) == []
+        assert lineage.newest_first(connection, ["r1", "r2", "gone"]) == {"r2": 0, "r1": 1, "gone": 2}
+
+
 # --- pushes -----------------------------------------------------------------------------------------------------------
 
 
@@ -110,14 +170,13 @@ def test_a_miss_is_explained_by_the_newest_entry_of_the_node(database: Database)
         cache.put(connection, TEAM, "k2", {"code": "new", "n": 1}, "r1", "train", "", {}, later(5), later(6))
         cache.put(connection, TEAM, "k3", {"code": "not this"}, "r2", "train", "", {}, later(9))
         cache.put(connection, TEAM, "k4", {"code": "nor this"}, "r1", "load", "", {}, later(9))
-        found = cache.latest_for(connection, TEAM, "churn", "train")
-        assert found is not None
+        (found,) = cache.latest_for(connection, TEAM, "churn", "train")
         assert found.parts == {"code": "new", "n": 1}
-        assert cache.latest_for(connection, TEAM, "churn", "score") is None
+        assert [entry.key for entry in cache.latest_for(connection, TEAM, "churn", "train", 5)] == ["k2", "k1"]
+        assert cache.latest_for(connection, TEAM, "churn", "score") == []
         assert cache.forget(connection, TEAM, ["k2", "k9"]) == 1
         assert cache.forget(connection, "other", ["k1"]) == 0
-        remaining = cache.latest_for(connection, TEAM, "churn", "train")
-        assert remaining is not None
+        (remaining,) = cache.latest_for(connection, TEAM, "churn", "train")
         assert remaining.key == "k1"
 
 

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Connection, event
 
 from tests.contract.metadata_records import NOW, TEAM, attempt, run, task
+from tidemill.core.filter_text import parse_filter
+from tidemill.core.records import Artifact
 from tidemill.core.states import AttemptState
 from tidemill.storage.metadata import (
     artifacts,
@@ -19,11 +21,21 @@ from tidemill.storage.metadata import (
     events,
     leaves,
     limits,
+    lineage,
+    metrics,
     pushes,
     runs,
+    selecting,
     task_runs,
 )
 from tidemill.storage.metadata.database import Database
+
+
+def _page(connection: Connection, text: str) -> object:
+    condition = parse_filter(text)
+    clause = selecting.clause_of(condition, TEAM, NOW)
+    return selecting.page(connection, TEAM, clause, selecting.asked(condition), NOW)
+
 
 QUERIES: dict[str, Callable[[Connection], object]] = {
     "claimable": runs.claimable,
@@ -56,7 +68,20 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "artifacts": lambda c: artifacts.get_many(c, TEAM, ["a", "b"]),
     "artifacts of a run": lambda c: artifacts.of_run(c, "r1", "a"),
     "consumers": lambda c: artifacts.consumers(c, TEAM, "a"),
+    "artifacts with previews": lambda c: artifacts.stored(c, TEAM, ["a", "b"]),
+    "previews of a run": lambda c: artifacts.stored_of_run(c, "r1"),
+    "beginning of an artifact": lambda c: artifacts.find(c, TEAM, "x"),
+    "uses in runs": lambda c: lineage.uses_in(c, TEAM, ["r1", "r2"]),
+    "uses of artifacts": lambda c: lineage.uses_of(c, TEAM, ["a", "b"]),
+    "reuses in runs": lambda c: lineage.reuses_in(c, TEAM, ["r1", "r2"]),
+    "reuses of": lambda c: lineage.reuses_of(c, TEAM, ["run r1, a", "run r1, b"]),
+    "newest first": lambda c: lineage.newest_first(c, ["r1", "r2"]),
     "digests among": lambda c: artifacts.digests_in_use(c, ["a"]),
+    "metrics of runs": lambda c: metrics.of_runs(c, TEAM, ["r1", "r2"], ["accuracy", "fit.accuracy"]),
+    "names of metrics": lambda c: metrics.known_names(c, TEAM),
+    "runs by request": lambda c: runs.requested(c, TEAM, ["k", "l"]),
+    "runs by a metric": lambda c: _page(c, "metrics.accuracy > 0.9 and metrics.loss is missing"),
+    "runs of a pipeline by a moment": lambda c: _page(c, "pipeline = churn and created >= 2026-01-31"),
     "cache": lambda c: cache.get(c, TEAM, "k", NOW),
     "latest cache entry": lambda c: cache.latest_for(c, TEAM, "churn", "a"),
 }
@@ -69,6 +94,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with database.write() as connection:
         runs.insert(connection, run(request_key="k"))
         events.subscribe(connection, "mail")
+        artifacts.put(connection, TEAM, "r1", "a", "", 0, [Artifact("x1", "Model")], NOW)
     database.close()
     return path
 

@@ -17,6 +17,17 @@ from tidemill.worker.arming import VARIABLE
 WHERE = "TIDEMILL_CRASH"
 ROOT = Path(__file__).resolve().parents[2]
 _NAMES, _KILLED = "names", "killed"
+ELSEWHERE = {
+    "gc.run-taken": "crash/test_collecting.py",
+    "gc.run-removed": "crash/test_collecting.py",
+    "gc.part-removed": "crash/test_collecting.py",
+    "gc.records-removed": "crash/test_collecting.py",
+    "gc.before-bytes": "crash/test_collecting.py",
+    "gc.bytes-removed": "crash/test_collecting.py",
+    "artifact.before-upload": "contract/test_remote_store.py",
+    "artifact.after-upload": "contract/test_remote_store.py",
+}
+"""Points that no run of a local home passes, and where processes are killed at them."""
 
 
 def in_sources() -> set[str]:

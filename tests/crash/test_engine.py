@@ -21,7 +21,7 @@ from tidemill.core.states import TaskState
 NEVER_REACHED = {
     "metadata.migration-step": "a fresh home gets the current schema in one step, and loads no migration",
 }
-POINTS = sorted(passes.in_sources() - NEVER_REACHED.keys())
+POINTS = sorted(passes.in_sources() - NEVER_REACHED.keys() - passes.ELSEWHERE.keys())
 SIGKILLED = -9
 
 
@@ -42,6 +42,8 @@ def go_on(place: Place, undisturbed: Undisturbed, again: bool = False) -> None:
 def test_no_point_is_forgotten(undisturbed: Undisturbed) -> None:
     assert set(POINTS) <= set(crash.registered())
     assert [name for name in POINTS if not undisturbed.passes[name]] == []
+    for name, file in passes.ELSEWHERE.items():
+        assert f'"{name}"' in (passes.ROOT / "tests" / file).read_text(), name
 
 
 @pytest.mark.parametrize("name", POINTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -57,8 +58,8 @@ def test_sqlite_is_locked_for_longer_than_a_write_waits(
     engine = EngineProcess(place, Order(busy_s=0.2), 1)
     part_of_the_way(engine, undisturbed)
     with locked(place):
-        while engine.next_move() != PAUSED:
-            pass
+        while (told := engine.next_move()) != PAUSED:
+            assert told, "it went on to the end as if nothing were wrong"
     assert "AttemptSettled" in list(iter(engine.next_move, ""))
     assert engine.wait() == 0
     compare(place, undisturbed)
@@ -74,8 +75,8 @@ def test_an_effect_waits_for_the_database(tmp_path: Path) -> None:
         pass
     with locked(place):
         os.write(line, b"go on\n")
-        while engine.next_move() != PAUSED:
-            pass
+        while (told := engine.next_move()) != PAUSED:
+            assert told, "it went on to the end as if nothing were wrong"
     assert engine.wait() == 0
     os.close(line)
     with App(place.settings) as app:
@@ -92,15 +93,27 @@ def test_postgres_is_restarted(
     engine = EngineProcess(place, Order(), 1)
     part_of_the_way(engine, undisturbed)
     server = server_of(postgres_database)
-    server.stop()
+    with standing_still(engine):
+        # It may take longer to stop than the rest of the run.
+        server.stop()
     try:
-        while engine.next_move() != PAUSED:
-            pass
+        while (told := engine.next_move()) != PAUSED:
+            assert told, "it went on to the end as if nothing were wrong"
     finally:
         server.ensure_postgres_running()
     assert "AttemptSettled" in list(iter(engine.next_move, ""))
     assert engine.wait() == 0
     compare(place, undisturbed)
+
+
+@contextmanager
+def standing_still(engine: EngineProcess) -> Iterator[None]:
+    assert engine.process.pid is not None
+    os.kill(engine.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(engine.process.pid, signal.SIGCONT)
 
 
 def server_of(url: str) -> Any:

@@ -51,6 +51,7 @@ NO_POINT = {
     "executors.started:Started.end": _ENDS,
     "executors.processes:ProcessExecutor.close": _REMAINS,
     "executors.templates:Templates._make": _ENDS,
+    "storage.artifacts.cache:Cache.forget": _REMAINS,
     "storage.artifacts.checkout:Checkouts.discard": _SCRATCH,
     "storage.artifacts.checkout:Checkouts._make": "what is built again from objects when it is not there",
     "storage.artifacts.checkout:Checkouts._place_entry": _SCRATCH,

@@ -22,7 +22,7 @@ def blocks(page: Path) -> list[str]:
 
 EXAMPLES = [
     pytest.param(code, id=f"{page.name}-{number}")
-    for page in (ROOT / "README.md", ROOT / "docs" / "guides" / "pipelines.md")
+    for page in (ROOT / "README.md", *(ROOT / "docs" / "guides" / f"{name}.md" for name in ("pipelines", "reuse")))
     for number, code in enumerate(blocks(page))
 ]
 

@@ -27,8 +27,18 @@ def _command(name: str) -> click.Command:
     return command
 
 
+def _inner(name: str) -> list[tuple[str, click.Command]]:
+    """The commands that do something, with what one types for each: those inside of a group, or the one itself."""
+    command = _command(name)
+    if not isinstance(command, click.Group):
+        return [(name, command)]
+    return [(f"{name} {inner}", found) for inner, found in command.commands.items()]
+
+
 def _options(command: click.Command) -> list[str]:
-    return [text for param in command.params if isinstance(param, click.Option) for text in param.opts]
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    own = [text for param in command.params if isinstance(param, click.Option) for text in param.opts]
+    return own + [text for one in inner for text in _options(one)]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -50,12 +60,12 @@ def test_nothing_is_documented_that_is_not_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_json_and_an_example(name: str) -> None:
-    command = _command(name)
-    assert "--json" in _options(command)
-    assert f"tidemill {name}" in (command.epilog or "") or f"tidemill --home /data/home {name}" in (
-        command.epilog or ""
-    )
-    assert all(getattr(param, "help", "") for param in command.params if isinstance(param, click.Option))
+    for typed, command in _inner(name):
+        assert "--json" in _options(command), typed
+        epilog = command.epilog or ""
+        assert f"tidemill {typed}" in epilog or f"tidemill --home /data/home {typed}" in epilog
+        assert all(getattr(param, "help", "") for param in command.params if isinstance(param, click.Option))
+        assert f"`tidemill {typed}" in _section(name), typed
 
 
 def test_the_global_options_are_documented() -> None:
@@ -70,6 +80,6 @@ def test_sections_and_commands_are_the_same() -> None:
 
 def test_the_table_of_help_says_what_the_command_says() -> None:
     for name, (_, text) in COMMANDS.items():
-        said = " ".join((_command(name).help or "").split())
-        assert said, f"{name} has no help"
+        for typed, command in [(name, _command(name)), *_inner(name)]:
+            assert " ".join((command.help or "").split()), f"{typed} has no help"
         assert text.endswith("."), name

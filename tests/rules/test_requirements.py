@@ -17,7 +17,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 DEV = PROJECT["dependency-groups"]["dev"]
 FILES = {
     "runtime.txt": [*CORE, *EXTRAS["ml"]],
-    "dev.txt": [*CORE, *EXTRAS["ml"], *EXTRAS["postgres"], *DEV],
+    "dev.txt": [*CORE, *EXTRAS["ml"], *EXTRAS["postgres"], *EXTRAS["s3"], *DEV],
     "uv.txt": ["uv"],
 }
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
-from tests.crash.passes import ROOT
+from tests.crash.passes import ELSEWHERE, ROOT
 
 ROWS = (4, 5, 6, 7, 8, 9, 10)
-UNREACHED = frozenset({"metadata.migration-step", "metadata.before-schema-commit", "metadata.after-schema-commit"})
-"""The home has the current schema before its engines begin."""
+_SCHEMA = {"metadata.migration-step", "metadata.before-schema-commit", "metadata.after-schema-commit"}
+UNREACHED = frozenset({*_SCHEMA, *ELSEWHERE})
+"""The home has the current schema before its engines begin, is local, and nothing of it is collected."""
 
 AT = {
     "submit.stored": (4, 5),

@@ -72,7 +72,29 @@ def test_a_new_project_runs(project: Folder) -> None:
     log = project.ok("logs", "latest", "evaluate[1]")
     assert log.startswith("5 neighbours: accuracy 0.")
     assert project.ok("runs").count("succeeded") == 1
+    assert project.ok("show", "latest", "--task", "report").startswith("when_1/report  ")
+    project.ok("plan", "pipeline.py", "--refresh", "report")
+    assert project.call("cancel", "").stderr.startswith("error[input]: the run id is empty\n")
+    assert project.call("gc", "--protect", "").stderr.startswith("error[input]: the run id is empty\n")
     assert project.ok("show", shown["id"][:4], "--task", "evaluate[1]").startswith(f"evaluate[1]  run {shown['id']}")
+
+
+def test_what_is_reused_in_a_new_project_is_planned(project: Folder) -> None:
+    project.ok("run", "pipeline.py")
+    planned = {line["path"]: line for line in project.document("plan", "pipeline.py")["lines"]}
+    assert [planned[task]["action"] for task in ("load", "split", "evaluate")] == ["reuse", "reuse", "map"]
+    assert planned["evaluate"]["reason"] == "runs each time (no cache=True)"
+    assert "@task(cache=True)" in project.ok("plan", "--help")
+
+
+def test_testing_is_pointed_to(folder: Folder) -> None:
+    assert folder.ok("init", "first").endswith("Test:  pytest\n")
+    assert "python -m pydoc tidemill.testing" in " ".join(folder.ok("--help").split())
+    told = subprocess.run(
+        [sys.executable, "-m", "pydoc", "tidemill.testing"], capture_output=True, text=True, check=True
+    ).stdout
+    assert 'tidemill.run(churn, {"threshold": 0.5}' in told
+    assert "assert_succeeded(self, *tasks" in told
 
 
 def test_the_other_branch_runs_with_another_parameter(project: Folder) -> None:
@@ -88,7 +110,7 @@ def test_the_test_of_a_new_project_passes(project: Folder) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(project.path)]
     done = subprocess.run(command, cwd=project.path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_a_new_project_can_be_planned_and_drawn(project: Folder) -> None:
@@ -97,7 +119,7 @@ def test_a_new_project_can_be_planned_and_drawn(project: Folder) -> None:
     assert project.document("plan", "pipeline.py")["lines"][0] == {
         "path": "load",
         "action": "run",
-        "reason": "",
+        "reason": "not reused: it has not run before",
         "waiting_for": "",
         "count": None,
     }
@@ -128,11 +150,12 @@ def test_a_failure_says_why_and_how_to_go_on(folder: Folder) -> None:
     ]
     assert f'    File "{folder.path / "fragile.py"}", line 14, in fit' in told
     assert "  | fitting 2" in told
-    assert told[-5:] == [
-        f"✗ failed  fragile  run {run['id']}  in {told[-5].rpartition(' ')[2]}",
+    assert told[-6:] == [
+        f"✗ failed  fragile  run {run['id']}  in {told[-6].rpartition(' ')[2]}",
         "  tasks      4 succeeded, 1 failed, 2 upstream failed",
         f"  look       tidemill show {run['id']}",
         f"  logs       tidemill logs {run['id']} 'fit[2]'",
+        f"  debug      tidemill replay {run['id']} 'fit[2]' --pdb",
         f"  go on      tidemill retry {run['id']}",
     ]
     assert [task["tries"] for task in run["tasks"] if task["task"] == "fit[2]"] == [2]
@@ -143,6 +166,13 @@ def test_what_failed_is_run_again_and_the_rest_is_kept(folder: Folder) -> None:
     before = folder.document("run", "fragile.py", code=1)
     (folder.path / "mended").touch()
     after = folder.document("retry", before["id"])
+    shown = folder.ok("show", before["id"])
+    assert "  submitted at  " in shown
+    assert "  reopened at   " in shown
+    assert "scheduled for" not in shown
+    assert "data interval" not in shown
+    began = next(line for line in shown.splitlines() if "submitted at" in line).split()[3]
+    assert began in folder.ok("runs"), "when it was reopened is not when it was made"
     assert after["id"] == before["id"]
     assert (after["state"], after["generation"]) == ("succeeded", 1)
     tries = {task["task"]: task["tries"] for task in after["tasks"]}
@@ -202,7 +232,11 @@ def test_a_home_elsewhere_and_one_database_for_several(folder: Folder, tmp_path:
     assert (home / "tidemill.db").is_file()
     assert not (folder.path / ".tidemill").exists()
     assert "succeeded" in folder.call("runs", TIDEMILL_HOME=str(home)).stdout
-    assert folder.ok("runs") == f"There are no runs in {folder.path / '.tidemill'}.\n`tidemill run FILE` starts one.\n"
+    assert folder.ok("runs") == (
+        f"There are no runs in {folder.path / '.tidemill'}.\n"
+        "`tidemill run FILE` starts one; `tidemill init NAME` makes a project to begin with.\n"
+    )
+    assert "`tidemill init NAME` makes a project" in folder.call("show", "latest").stderr
 
 
 def test_the_doctor_finds_nothing_wrong_in_a_new_folder(folder: Folder) -> None:

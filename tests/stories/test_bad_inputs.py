@@ -124,6 +124,13 @@ CASES = [
         "  `tidemill --help` shows what it takes\n",
     ),
     Case(
+        "a command that has another name",
+        ("cache",),
+        "error[usage]: there is no command 'cache'; `tidemill plan FILE` says what is reused and why not, "
+        "`tidemill gc` removes kept results\n"
+        "  `tidemill --help` shows what it takes\n",
+    ),
+    Case(
         "unknown option",
         ("run", "one.py", "--exekutor", "inline"),
         "error[usage]: no such option '--exekutor'. Did you mean '--executor'?\n"
@@ -199,7 +206,8 @@ CASES = [
         "nothing has run",
         ("show", "latest"),
         "error[not-found]: nothing has run here yet: there is no home\n  at {home}\n"
-        "  go to the folder of your project, or name its home with --home\n",
+        "  go to the folder of your project, or name its home with --home; `tidemill init NAME` makes a project, "
+        "`tidemill run FILE` runs a file\n",
     ),
     Case(
         "unknown run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -129,7 +130,8 @@ def test_a_killed_engine_is_noticed_and_its_run_goes_on(waiting: Folder) -> None
     assert code == -signal.SIGKILL
     run = waiting.document("show", "latest")
     assert (run["state"], run["carried"]) == ("running", "gone")
-    assert f"tidemill resume {run['id']} goes on." in waiting.ok("show", "latest")
+    assert f"tidemill resume {run['id']} goes on." in waiting.ok("show", "latest").partition("TASK")[0]
+    assert f"its engine is gone: tidemill resume {run['id']} goes on" in waiting.ok("runs")
     found = [one for one in waiting.document("doctor")["findings"] if one["name"] == "runs"]
     assert found == [
         {
@@ -155,6 +157,9 @@ def test_a_killed_run_can_be_cancelled_without_an_engine(waiting: Folder) -> Non
 
 def test_logs_are_followed_to_the_end_of_the_task(waiting: Folder) -> None:
     begun = begin(waiting)
+    shown = waiting.ok("show", "latest")
+    assert " so far\n" in shown
+    assert re.search(r"long\[1\] +● running +1 +\d", shown)
     following = waiting.begin("logs", "latest", "long[1]", "-f")
     following.until("holding long2")
     (waiting.path / "go").touch()

@@ -18,19 +18,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tidemill import plugins
-from tidemill.app import App
+from tidemill.app import App, store_address
 from tidemill.core.errors import TidemillError
 from tidemill.core.states import RunState
 from tidemill.settings import FILE_NAME, Settings, find_project, load_settings
 from tidemill.storage.metadata import measuring, runs
 from tidemill.worker.kernel import cpu_count
+from tidemill.worker.store import open_store
 
 LITTLE_SPACE = 1 << 30
 NO_SPACE = 100 << 20
 """Bytes."""
 
+_NOWHERE = "blake2b:" + "0" * 64
 _NEEDED = ("tidemill", "sqlalchemy", "alembic", "click", "rich", "cloudpickle", "psutil")
-_OPTIONAL = {"numpy": "ml", "pandas": "ml", "pyarrow": "ml", "scikit-learn": "ml", "psycopg": "postgres"}
+_OPTIONAL = {
+    "numpy": "ml",
+    "pandas": "ml",
+    "pyarrow": "ml",
+    "scikit-learn": "ml",
+    "psycopg": "postgres",
+    "s3fs": "s3",
+}
 _NATIVE = ("numpy", "pandas", "pyarrow", "sklearn", "torch")
 _FORKING = """
 import importlib.util, sys
@@ -86,7 +95,8 @@ def examine(environment: Mapping[str, str] | None = None, home_from: str = "") -
     except TidemillError as error:
         found.append(_problem("settings", error))
         return Examination(tuple(found), ())
-    found += [_home(settings), *_database(settings), _disk(settings), *_executors(settings), _forking()]
+    found += [_home(settings), *_database(settings), *_artifacts(settings), _disk(settings)]
+    found += [*_executors(settings), _forking()]
     return Examination(tuple(found), tuple(_sources(settings, environment, home_from)))
 
 
@@ -176,6 +186,18 @@ def _orphans(app: App) -> Iterator[Finding]:
             continue
         text = f"run {run_id} of {run.pipeline} is {run.state.value}, and its engine is gone"
         yield Finding("runs", Level.WARNING, text, f"tidemill resume {run_id}, or tidemill cancel {run_id}")
+
+
+def _artifacts(settings: Settings) -> Iterator[Finding]:
+    """Of a store elsewhere: whether it answers, and lets itself be read."""
+    if not settings.artifacts_url:
+        return
+    try:
+        open_store(store_address(settings)).touched_at(_NOWHERE)
+    except TidemillError as error:
+        yield _problem("artifacts", error)
+    else:
+        yield Finding("artifacts", Level.FINE, settings.artifacts_url)
 
 
 def _disk(settings: Settings) -> Finding:

@@ -13,11 +13,16 @@ from typing import Any
 from tidemill.actions.listing import Listing
 from tidemill.actions.show import Made, RunView, TaskDetail, TaskView
 from tidemill.core.causes import Cause
+from tidemill.core.filter_text import name_text
+from tidemill.core.filters import Ambiguous
 from tidemill.core.history import AttemptRecord, EventRecord, RunRecord
 from tidemill.core.instances import Key, instance_from
-from tidemill.core.values import encode
+from tidemill.core.values import Missing, encode
 
 Document = dict[str, Any]
+
+NO_VALUE = (Missing, Ambiguous)
+"""What stands where a run has no value, or not one."""
 
 
 def run_header(run: RunRecord) -> Document:
@@ -51,12 +56,18 @@ def run_document(view: RunView) -> Document:
         "carried": view.carried,
         "counts": {state.value: number for state, number in view.counts().items()},
         "tasks": [task_document(task) for task in view.tasks],
-        "artifacts": [artifact_document(made) for made in view.made],
+        "artifacts": [{**artifact_document(made), "reused": made.reused} for made in view.made],
     }
 
 
 def listing_document(listing: Listing) -> Document:
-    return {"runs": [run_header(run) for run in listing.runs], "more": listing.more}
+    heads = [run_header(run) for run in listing.runs]
+    names = [name_text(name) for name in listing.names]
+    for head, values in zip(heads, listing.values, strict=False):
+        head["values"] = {
+            name: encode(value) for name, value in zip(names, values, strict=True) if not isinstance(value, NO_VALUE)
+        }
+    return {"runs": heads, "more": listing.more, "notes": list(listing.notes)}
 
 
 def task_document(task: TaskView) -> Document:
@@ -121,6 +132,7 @@ def artifact_document(made: Made) -> Document:
     return {
         "id": artifact.id,
         "type": artifact.type,
+        "output": artifact.output,
         "task": str(Key(made.by.path, instance_from(made.by.instance))),
         "run": made.by.run,
         "codec": artifact.codec,

@@ -52,6 +52,6 @@ def _function(name: str) -> str:
 
 
 _TAKEN = frozenset(
-    {"load", "split", "train", "evaluate", "pick_best", "report", "tell"}
+    {"load", "split", "train", "evaluate", "pick_best", "report", "tell", "tidemill"}
     | {"current", "each", "json", "otherwise", "pipeline", "random", "task", "when"}
 )

@@ -14,7 +14,7 @@ from tidemill.core.history import AttemptRecord, RunRecord, TaskKind, TaskRecord
 from tidemill.core.instances import Key
 from tidemill.core.states import TaskState
 from tidemill.engine.recover import wiring_of
-from tidemill.storage.logs.files import Record, follow, last, log_path, read
+from tidemill.storage.logs.files import Record, follow, last, log_path, read, tail
 from tidemill.storage.metadata import attempts, runs, task_runs
 
 LOOK_AGAIN_S = 0.1
@@ -24,6 +24,7 @@ ASK_AGAIN_S = 0.5
 """Seconds between two questions to the database whether an attempt has ended."""
 
 _FEW = 10
+_TAIL_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ def last_line(app: App, run_id: str, attempt: str) -> str:
     """The last line that an attempt printed so far, or ""."""
     record = last(log_path(app.settings.logs, run_id, attempt))
     return record.text if record is not None else ""
+
+
+def log_tail(app: App, run_id: str, attempt: str, number: int) -> list[str]:
+    """The last lines that an attempt printed; fewer if they are very long, none where its log is kept elsewhere."""
+    return [record.text for record in tail(log_path(app.settings.logs, run_id, attempt), number, _TAIL_BYTES)]
 
 
 class _Ended:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tidemill.actions.compile import compile_pipeline
 from tidemill.app import App
-from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.errors import InputError, StateError, TidemillError
 from tidemill.core.graph import Pipeline, walk_nodes
 from tidemill.core.history import CommandKind, RunRecord
 from tidemill.core.ports import Executor
@@ -128,11 +128,17 @@ def retry_run(
     watch: Watcher | None = None,
     begun: Callable[[Running], None] | None = None,
     leap: Callable[[datetime], None] | None = None,
+    newest: Pipeline | None = None,
+    read: Pipeline | None = None,
 ) -> RunRecord:
-    """Reopen a finished run: what failed (and the nodes `also`) runs again, what succeeded is kept."""
+    """Reopen a finished run: what failed (and the nodes `also`) runs again, what succeeded is kept.
+
+    It goes on by the graph that it was made with, or by `newest`. `read` is what its file says now, if that was read.
+    """
     run = find_run(app, run_id)
     with _owned(app) as owner, _engine(app, app.executor(run.executor), owner, watch, leap) as engine:
-        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also, code_now(app, run))
+        code = code_now(app, run) if newest is None and read is None else None
+        held = reopen(app.database, run.id, owner, actor(), app.clock.now(), also, code, newest, read)
         return _carry(app, engine, held, begun)
 
 
@@ -175,9 +181,12 @@ def cancel_run(app: App, run_id: str, reason: str = "") -> RunRecord:
 
 
 def find_run(app: App, run_id: str) -> RunRecord:
-    """The run with this id or beginning of an id; "" or "latest" for the newest one."""
+    """The run with this id or beginning of an id, or "latest" for the newest one. Raises NotFound, InputError."""
+    if not run_id.strip():
+        # Whoever writes "$RUN" with nothing in it must not cancel whatever is the newest.
+        raise InputError("the run id is empty", remedy="`tidemill runs` lists ids; `latest` is the newest run")
     with app.database.read() as connection:
-        if run_id in ("", "latest"):
+        if run_id == "latest":
             newest = runs.listing(connection, app.settings.team, limit=1)
             if newest:
                 return newest[0]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from tidemill.actions.artifacts import reused_in
 from tidemill.actions.naming import find_task, key_of
 from tidemill.actions.runs import find_run
 from tidemill.app import App
@@ -64,10 +65,11 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An artifact with the task run that produced it."""
+    """An artifact with the task run that produced it, in an earlier run if it was `reused`."""
 
     by: TaskKey
     artifact: Artifact
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ def show_run(app: App, run_id: str) -> RunView:
         wiring = wiring_of(connection, run)
         rows = task_runs.load(connection, run.id)
         tried = attempts.of_run(connection, run.id)
-        made = tuple(Made(key, artifact) for key, artifact in artifacts.of_run(connection, run.id))
+        made = [Made(key, artifact) for key, artifact in artifacts.of_run(connection, run.id)]
+        made += [Made(one.by, one.artifact, reused=True) for one in reused_in(connection, run, rows)]
     tasks = tuple(_tasks(wiring, rows, _by_task(tried), run.state.final))
-    return RunView(run, wiring, tasks, made, carried(app, run))
+    return RunView(run, wiring, tasks, tuple(made), carried(app, run))
 
 
 def show_task(app: App, run_id: str, task: str) -> TaskDetail:
@@ -143,17 +146,25 @@ def show_task(app: App, run_id: str, task: str) -> TaskDetail:
 
 def carried(app: App, run: RunRecord) -> Carried:
     """Whether anybody goes on with an unfinished run, as far as this machine can tell."""
-    if run.state.final:
-        return ""
+    return carriers(app, (run,)).get(run.id, "")
+
+
+def carriers(app: App, these: Iterable[RunRecord]) -> dict[str, Carried]:
+    """For each unfinished one of these runs, by its id, who carries it."""
+    unfinished = [run.id for run in these if not run.state.final]
+    if not unfinished:
+        return {}
     with app.database.read() as connection:
-        lease = next((lease for lease in runs.held(connection) if lease.run == run.id), None)
-    if lease is None:
-        return "free"
+        holders = {lease.run: lease.owner for lease in runs.held(connection)}
+    found: dict[str, Carried] = dict.fromkeys(unfinished, "free")
     owner = app.owner()
     try:
-        return "gone" if owner.is_dead(lease.owner) else "alive"
+        for run_id in unfinished:
+            if run_id in holders:
+                found[run_id] = "gone" if owner.is_dead(holders[run_id]) else "alive"
     finally:
         owner.close()
+    return found
 
 
 def definition_of(app: App, run: RunRecord) -> Pipeline:

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
+from urllib.parse import urlsplit
 
 from tidemill import plugins
 from tidemill.app.effects import ACTIONS
 from tidemill.core.clock import Clock
+from tidemill.core.errors import InputError, did_you_mean
 from tidemill.core.ports import Executor, Wakeup
 from tidemill.core.records import Artifact, Reply, Request
 from tidemill.engine.doorbell import Doorbell
@@ -25,7 +30,9 @@ from tidemill.executors.early import Early
 from tidemill.settings import Settings
 from tidemill.storage.artifacts.errors import ArtifactError
 from tidemill.storage.artifacts.local import LocalStore
-from tidemill.storage.artifacts.store import Content
+from tidemill.storage.artifacts.remote import RemoteStore
+from tidemill.storage.artifacts.remote_address import StoreAddress, check_endpoint
+from tidemill.storage.artifacts.store import ArtifactStore, Content
 from tidemill.storage.metadata.database import Database
 
 
@@ -38,8 +45,16 @@ class App:
         self.settings = settings
         self.clock = clock or MachineClock()
         self.database = Database.open(settings.database, settings.lease_seconds)
-        self.artifacts = LocalStore(settings.artifacts)
+        self.store = store_address(settings)
         self.doorbell = self._wakeup()
+
+    @cached_property
+    def artifacts(self) -> HomeStore:
+        """Opened when it is asked for. Raises PluginUnusable."""
+        if self.store == str(self.settings.artifacts):
+            return LocalStore(self.settings.artifacts)
+        opened: HomeStore = plugins.load("stores", urlsplit(self.store).scheme)(StoreAddress.parse(self.store))
+        return opened
 
     def __enter__(self) -> App:
         return self
@@ -92,16 +107,19 @@ class App:
     ) -> Engine:
         """An engine on this home's database and store, cleared of what killed ones left; close it when done.
 
+        Raises StoreRefused for a store elsewhere that is not for us: tasks would find that out one after the other.
         `rung` is called, from any thread, whenever somebody else rings.
         """
         owner.bury_the_dead()
         self.artifacts.bury_the_dead()
+        if isinstance(self.artifacts, RemoteStore):
+            self.artifacts.demand_access()
         self._engine = Engine(
             self.database,
             executor,
             self.clock,
             owner,
-            store=str(self.settings.artifacts),
+            store=self.store,
             verify=self.verify,
             actions=ACTIONS,
             wakeup=Shared(self._wakeup(owner.id), rung),
@@ -121,8 +139,12 @@ class App:
         """What is wrong with an artifact's content, or "" if it is whole or lies outside."""
         if not artifact.digest:
             return ""
+        store = self.artifacts
         try:
-            self.artifacts.verify(content_of(artifact))
+            if isinstance(store, RemoteStore):
+                store.confirm(content_of(artifact))
+            else:
+                store.verify(content_of(artifact))
         except ArtifactError as problem:
             return problem.in_one_line
         return ""
@@ -133,6 +155,14 @@ class App:
 
     def _answer(self, request: Request) -> Reply:
         return self._engine.answer(request)
+
+
+class HomeStore(ArtifactStore, Protocol):
+    """An artifact store that keeps something on this machine, if only for a time."""
+
+    def bury_the_dead(self) -> int:
+        """Remove what killed processes of this machine left here. Returns how much."""
+        ...
 
 
 class Shared:
@@ -155,6 +185,29 @@ class Shared:
 
     def close(self) -> None:
         self._wakeup.close()
+
+
+def store_address(settings: Settings) -> str:
+    """What a ticket says of where artifacts are kept. Raises InputError for an address that is none."""
+    url = settings.artifacts_url
+    scheme, found, rest = url.partition("://")
+    if not url or scheme == "file":
+        return str(settings.artifacts)
+    known = plugins.names("stores")
+    if not found or not rest or scheme not in known:
+        raise InputError(
+            f"artifacts_url must be the address of a bucket, not {scheme + found + rest.rpartition('@')[2]!r}",
+            place="settings",
+            remedy=did_you_mean(scheme, (*known, "file")) or "such as s3://bucket/team",
+        )
+    check_endpoint(settings.artifacts_endpoint)
+    address = replace(
+        StoreAddress.parse(url.partition("#")[0]),
+        endpoint=settings.artifacts_endpoint,
+        cache=settings.artifact_cache,
+        cache_bytes=int(settings.artifacts_cache_gigabytes * 1e9),
+    )
+    return address.text
 
 
 def content_of(artifact: Artifact) -> Content:

@@ -62,7 +62,8 @@ def opened_to_read(given: Globals) -> Iterator[App]:
         raise NotFound(
             "nothing has run here yet: there is no home",
             place=str(settings.home),
-            remedy="go to the folder of your project, or name its home with --home",
+            remedy="go to the folder of your project, or name its home with --home; "
+            "`tidemill init NAME` makes a project, `tidemill run FILE` runs a file",
         )
     with opened(given, settings) as app:
         yield app
@@ -90,6 +91,19 @@ def param_options(command: F) -> F:
         metavar="NAME=VALUE",
         multiple=True,
         help="Value of a parameter, read as its type says; may be repeated.",
+    )(command)
+
+
+def cache_options(command: F) -> F:
+    command = click.option(
+        "--refresh",
+        "refresh",
+        metavar="TASK",
+        multiple=True,
+        help="Compute this task, or all that is in this scope, anew; may be repeated.",
+    )(command)
+    return click.option(
+        "--no-cache", is_flag=True, help="Reuse nothing of earlier runs; what is computed is kept for later ones."
     )(command)
 
 

@@ -76,7 +76,7 @@ def watched(
     running: list[Running] = []
     # What inline tasks print must not get into a document.
     aside = contextlib.redirect_stdout(sys.stderr) if out.wants_json else contextlib.nullcontext()
-    with _view(out, app, pipeline, rows, debug, inline) as view, _signals(view, running, inline), aside:
+    with _view(out, app, pipeline, rows, debug, inline) as view, signals(view.note, running, inline), aside:
         try:
             return act(view.watch, running.append)
         except Unfinished as left:
@@ -156,7 +156,7 @@ def _view(
 
 
 @contextmanager
-def _signals(view: View, running: list[Running], inline: bool) -> Iterator[None]:
+def signals(note: Callable[[datetime, str], None], running: list[Running], inline: bool) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the run to stop, a second one harder, a third one leaves at once.
 
     While nothing can be recorded the first one says so, and the second one leaves.
@@ -171,7 +171,7 @@ def _signals(view: View, running: list[Running], inline: bool) -> Iterator[None]
             raise KeyboardInterrupt
         one.cancel()
         said = f"{one.engine.paused}; {_PAUSED}" if one.engine.paused else _ASKED[one.asked]
-        view.note(datetime.now(UTC), said)
+        note(datetime.now(UTC), said)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -30,3 +30,4 @@ def init(given: Globals, name: str, wants_json: bool) -> None:
         out.say(f"  {path}")
     out.say()
     out.say("Next:  ", (f"cd {folder} && tidemill run pipeline.py", "bold"))
+    out.say("Test:  ", ("pytest", "bold"))

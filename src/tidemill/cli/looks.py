@@ -72,6 +72,9 @@ _ASCII = str.maketrans(
         "\u00d7": "x",
         "→": ">",
         "│": "|",
+        "├": "|",
+        "└": "`",
+        "─": "-",
     }
 )
 
@@ -91,11 +94,12 @@ def style(state: Enum | str) -> str:
 
 
 def plain_marks(text: str, encoding: str | None) -> str:
-    """The text with marks that the encoding of the terminal has."""
+    """The text with marks that the encoding of the terminal has; what else it has not is shown by its number."""
     try:
         text.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return text.translate(_ASCII)
+    except (UnicodeEncodeError, LookupError) as error:
+        known = "ascii" if encoding is None or isinstance(error, LookupError) else encoding
+        return text.translate(_ASCII).encode(known, "backslashreplace").decode(known)
     return text
 
 

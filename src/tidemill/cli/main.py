@@ -27,20 +27,37 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "plan": ("tidemill.cli.plan:plan", "Say what would run, and what would be reused or why not."),
         "run": ("tidemill.cli.run:run", "Run a pipeline and watch it."),
         "engine": ("tidemill.cli.engine:engine", "Carry runs that nobody carries, until it is told to end."),
-        "runs": ("tidemill.cli.runs:runs", "List the newest runs."),
+        "runs": ("tidemill.cli.runs:runs", "List the newest runs, or those that fulfil a condition."),
+        "compare": ("tidemill.cli.compare:compare", "Compare runs: parameters, metrics, durations."),
         "show": ("tidemill.cli.show:show", "Show a run, or one of its tasks."),
         "logs": ("tidemill.cli.logs:logs", "Show what a task printed."),
+        "artifact": ("tidemill.cli.artifact:artifact", "List, look at and fetch what tasks left."),
+        "lineage": ("tidemill.cli.lineage:lineage", "Show what something was made from, and what was made from it."),
         "cancel": ("tidemill.cli.cancel:cancel", "Cancel a run."),
         "resume": ("tidemill.cli.resume:resume", "Go on with a run whose engine went away."),
         "retry": ("tidemill.cli.retry:retry", "Run again what failed, and keep what succeeded."),
+        "replay": ("tidemill.cli.replay:replay", "Run a recorded task again here, and compare what it gives."),
+        "rerun": ("tidemill.cli.rerun:rerun", "Start a new run from some tasks on, and take over the rest."),
+        "diff": ("tidemill.cli.diff:diff", "Say what differs between two runs."),
         "approve": ("tidemill.cli.approve:approve", "Answer a task that waits for approval."),
         "emit": ("tidemill.cli.emit:emit", "Send an event to the tasks that wait for it."),
         "pools": ("tidemill.cli.pools:pools", "List or set how many slots something scarce has."),
         "variables": ("tidemill.cli.variables:variables", "List or set named values that tasks may read."),
         "graph": ("tidemill.cli.graph:graph", "Draw a pipeline."),
+        "data": ("tidemill.cli.data:data", "Keep versions of files and folders, and put them back."),
+        "gc": ("tidemill.cli.gc:gc", "Remove what nobody needs, or what a policy gives up."),
         "doctor": ("tidemill.cli.doctor:doctor", "Say whether everything is in order, and what to do if not."),
     }
 )
+
+
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "cache": "`tidemill plan FILE` says what is reused and why not, `tidemill gc` removes kept results",
+        "test": "`pytest` runs tests: its fixture `tidemill` runs pipelines, see `python -m pydoc tidemill.testing`",
+    }
+)
+"""What some look for among the commands, and where it is."""
 
 
 class Globals(NamedTuple):
@@ -80,7 +97,9 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            hint = importlib.import_module("tidemill.core.errors").did_you_mean(args[0], COMMANDS)
+            hint = ELSEWHERE.get(args[0].lower()) or importlib.import_module("tidemill.core.errors").did_you_mean(
+                args[0], COMMANDS
+            )
             raise click.UsageError(f"there is no command {args[0]!r}" + (f"; {hint}" if hint else ""), ctx)
         return super().resolve_command(ctx, args)
 
@@ -99,7 +118,8 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `tidemill init NAME`; `tidemill COMMAND --help` shows examples.",
+    epilog="\b\nBegin with `tidemill init NAME`; `tidemill COMMAND --help` shows examples.\n"
+    "Test with pytest's fixture `tidemill`: `python -m pydoc tidemill.testing`.",
 )
 @click.option(
     "--home", metavar="PATH", default="", help="Folder of runs, artifacts and logs, instead of the project's."

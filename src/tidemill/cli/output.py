@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -20,7 +21,17 @@ Part: TypeAlias = str | Text | tuple[str, str]
 _ENDLESS = 1000
 _GAP = 2
 _LAST = 12
-"""Columns that the last cell of a line gets before names are cut."""
+"""Columns that the last cell of a line gets before names are cut; what is longer goes on below."""
+
+_NAME = 12
+"""Columns that are left of a name that is cut: the id of a run is whole."""
+
+_NARROW = 24
+"""Columns below which a cell is not wrapped in its place, but in lines of its own."""
+
+_INDENT = 4
+_LINES = 8
+"""So many lines of one cell are shown."""
 
 
 class Out:
@@ -70,6 +81,12 @@ class Out:
                     line.append(self.safe(part))
         return line
 
+    def fit(self, line: Text, width: int) -> None:
+        """Cut a line that is wider than so many columns, with a mark that the terminal has."""
+        if line.cell_len > width:
+            line.truncate(max(width - 1, 0), overflow="crop")
+            line.append(self.safe("…"))
+
     def safe(self, text: str) -> str:
         return looks.plain_marks(looks.printable(text), self.console.encoding)
 
@@ -80,7 +97,8 @@ class Out:
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Part]], give: int = 0) -> None:
         """Aligned columns, a head that begins with ">" over numbers.
 
-        Where the line is too short the last column is cut, and then the column `give`, which holds names.
+        Where the line is too short the last column goes on in the lines below, and then the column `give`, which holds
+        names, is cut.
         """
         if self.wants_json:
             return
@@ -88,13 +106,31 @@ class Out:
         cells += [[self.text(cell) for cell in row] for row in rows]
         widths = _fitted([max(row[n].cell_len for row in cells) for n in range(len(heads))], self.width, give)
         for row in cells:
+            more = [] if heads[-1].startswith(">") else self._wrapped(row, widths)
             line = Text()
             for cell, head, width in zip(row, heads, widths, strict=True):
-                cell.truncate(width, overflow="ellipsis")
+                self.fit(cell, width)
                 (cell.pad_left if head.startswith(">") else cell.pad_right)(width - cell.cell_len)
                 line.append_text(cell).append("  ")
+            for shown in (line, *more):
+                shown.rstrip()
+                self.console.print(shown, soft_wrap=True)
+
+    def _wrapped(self, row: list[Text], widths: list[int]) -> list[Text]:
+        """The lines below a row that its last cell needs, which keeps what fits beside the others, if anything."""
+        cell, width = row[-1], widths[-1]
+        if cell.cell_len <= width:
+            return []
+        apart = width < max(_NARROW, *map(cell_len, cell.plain.split()))
+        indent = _INDENT if apart else sum(widths[:-1]) + _GAP * (len(widths) - 1)
+        lines = list(cell.wrap(self.console, max(self.width - indent, _NARROW)))
+        if len(lines) > _LINES:
+            lines[_LINES - 1].append(self.safe("…"))
+        first, *below = [Text(), *lines[:_LINES]] if apart else lines[:_LINES]
+        row[-1] = first
+        for line in (first, *below):
             line.rstrip()
-            self.console.print(line, soft_wrap=True)
+        return [Text(" " * indent).append_text(line) for line in below]
 
     @property
     def shows_colors(self) -> bool:
@@ -110,5 +146,5 @@ def _fitted(widths: list[int], room: int, give: int) -> list[int]:
         last = max(left, min(last, _LAST))
     over = sum(before) + _GAP * len(before) + last - room
     if over > 0 and before:
-        before[give] = max(before[give] - over, 8)
+        before[give] = max(before[give] - over, min(before[give], _NAME))
     return [*before, last]

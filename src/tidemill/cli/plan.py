@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
 from tidemill.actions.compile import compile_pipeline
+from tidemill.actions.naming import to_refresh
 from tidemill.actions.parameters import read_parameters
 from tidemill.actions.plan import plan as make_plan
 from tidemill.cli import looks
-from tidemill.cli.calling import examples, json_option, opened, param_options, settings_of
+from tidemill.cli.calling import (
+    cache_options,
+    examples,
+    json_option,
+    opened,
+    param_options,
+    settings_of,
+)
 from tidemill.cli.interrupting import interruptible
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
@@ -21,23 +30,36 @@ from tidemill.planning.dryrun import PlanLine
 @click.command(epilog=examples("tidemill plan pipeline.py", "tidemill plan churn.py -p threshold=0.9"))
 @click.argument("target", metavar="FILE[:PIPELINE]")
 @param_options
+@cache_options
 @json_option
 @click.pass_obj
-def plan(given: Globals, target: str, params: tuple[str, ...], params_file: str, wants_json: bool) -> None:
-    """Say what would run, what would be reused or why not, and what nobody can say yet. Nothing runs."""
+def plan(
+    given: Globals,
+    target: str,
+    params: tuple[str, ...],
+    params_file: str,
+    no_cache: bool,
+    refresh: tuple[str, ...],
+    wants_json: bool,
+) -> None:
+    """Say what would run, what would be reused or why not, and what nobody can say yet. Nothing runs.
+
+    A result is reused if its task says `@task(cache=True)`, and its code, its inputs and the files among them are what
+    they were; other tasks run each time.
+    """
     out = Out(given, wants_json)
     settings = settings_of(given)
     with interruptible():
         pipeline = compile_pipeline(target)
         values = read_parameters(pipeline, params, params_file)
     with opened(given, settings) as app:
-        lines = make_plan(app, pipeline, values)
+        lines = make_plan(app, pipeline, values, to_refresh(pipeline, no_cache, refresh))
     if wants_json:
         out.document({"pipeline": pipeline.name, "lines": [_document(line) for line in lines]})
         return
     out.say((pipeline.name, "bold"), "  would do this now:")
     out.say()
-    out.table(("TASK", "WOULD", "BECAUSE"), ((_name(line), _action(out, line), (_why(line), "dim")) for line in lines))
+    out.table(("TASK", "WOULD", "BECAUSE"), (row for line in lines for row in _rows(out, line)))
     out.say()
     out.say(_summary(lines))
 
@@ -52,6 +74,14 @@ def _document(line: PlanLine) -> dict[str, object]:
     }
 
 
+def _rows(out: Out, line: PlanLine) -> Iterator[tuple[Any, ...]]:
+    """A line, and below it the further reasons, one each."""
+    first, *more = _why(line)
+    yield _name(line), _action(out, line), (first, "dim")
+    for reason in more:
+        yield "", "", (reason, "dim")
+
+
 def _name(line: PlanLine) -> str:
     return "  " * line.depth + looks.cut(line.path.rpartition("/")[2], 34)
 
@@ -62,13 +92,13 @@ def _action(out: Out, line: PlanLine) -> tuple[str, str]:
     return words.get(line.action, line.action), looks.style(line.action)
 
 
-def _why(line: PlanLine) -> str:
+def _why(line: PlanLine) -> list[str]:
     waits = f"waits for {line.waiting_for}" if line.waiting_for else ""
     if line.action == "undecided" and line.waiting_for:
         waits = f"depends on {line.waiting_for}"
     if line.action == "map" and line.count is None:
         waits = f"its length {waits or 'is not known yet'}"
-    return "; ".join(part for part in (line.reason, waits) if part)
+    return [part for part in (*line.reason.split("; "), waits) if part] or [""]
 
 
 def _summary(lines: Sequence[PlanLine]) -> str:

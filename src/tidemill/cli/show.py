@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 
 import click
 from rich.text import Text
@@ -14,11 +15,13 @@ from rich.text import Text
 from tidemill.actions.documents import detail_document, run_document
 from tidemill.actions.show import Made, RunView, TaskDetail, TaskView, show_run, show_task
 from tidemill.actions.wording import approve_command, binding_text, condition_text, question_of, value_text
+from tidemill.app import App
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened_to_read, run_argument
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
 from tidemill.core.causes import Cause, CauseKind
+from tidemill.core.errors import InputError
 from tidemill.core.history import RunRecord, TaskKind
 from tidemill.core.instances import Key, instance_from
 from tidemill.core.states import RunState, TaskState
@@ -33,19 +36,32 @@ _ROW = Sequence[str | Text | tuple[str, str]]
 _WRONG = (TaskState.FAILED, TaskState.CANCELLED)
 
 
-@click.command(epilog=examples("tidemill show latest", "tidemill show 3f2a", "tidemill show latest --task 'train[2]'"))
+@click.command(
+    epilog=examples(
+        "tidemill show latest",
+        "tidemill show 3f2a",
+        "tidemill show latest --task 'train[2]'",
+        "tidemill show latest --html run.html",
+    )
+)
 @run_argument
 @click.option("--task", default="", metavar="NAME", help="One task run, such as train[2] or folds/fit[0][1].")
 @click.option("--all", "every", is_flag=True, help="Every instance of every map, however many there are.")
+@click.option("--html", "html", default="", metavar="FILE", help="Write the run as one page for a browser.")
 @json_option
 @click.pass_obj
-def show(given: Globals, run_id: str, task: str, every: bool, wants_json: bool) -> None:
+def show(given: Globals, run_id: str, task: str, every: bool, html: str, wants_json: bool) -> None:
     """Show a run: its dates, its parameters, and what became of each task.
 
     RUN is the id of a run, the beginning of one, or `latest`.
     """
     out = Out(given, wants_json)
+    if html and task:
+        raise InputError("--html writes a whole run", remedy="leave out --task, or --html")
     with opened_to_read(given) as app:
+        if html:
+            _written(out, app, show_run(app, run_id), Path(html), wants_json)
+            return
         if task:
             detail = show_task(app, run_id, task)
             out.document(detail_document(detail)) if wants_json else _detail(out, detail)
@@ -54,11 +70,29 @@ def show(given: Globals, run_id: str, task: str, every: bool, wants_json: bool) 
     out.document(run_document(view)) if wants_json else _run(out, view, every)
 
 
+def _written(out: Out, app: App, view: RunView, file: Path, wants_json: bool) -> None:
+    # It brings its templates with it, which no other use of this command needs.
+    from tidemill.cli.report.writing import write_report
+
+    size = write_report(app, view, tuple(_header(view.run)), file)
+    if wants_json:
+        out.document({"run": view.run.id, "written": str(file), "bytes": size})
+    else:
+        out.say(
+            f"Run {view.run.id} is written to ", (str(file), "bold"), f" ({looks.size(size)}); open it in a browser."
+        )
+
+
 def _run(out: Out, view: RunView, every: bool) -> None:
     run = view.run
     text, style = out.state(run.state)
     took = looks.duration(looks.between(run.started_at, run.ended_at))
+    if not took and view.carried == "alive":
+        now = datetime.now(UTC)
+        took = f"{looks.duration(looks.between(run.started_at, now))} so far" if run.started_at else ""
     out.say((run.pipeline, "bold"), f"  run {run.id}  ", (text, style), f"  in {took}" if took else "")
+    if view.carried == "gone":
+        out.say(("  its engine is gone", "yellow"), ": ", _resume(run), " goes on.")
     for label, value in _header(run):
         out.say((f"  {label:14}", "dim"), value)
     if run.cause is not None:
@@ -76,10 +110,9 @@ def _run(out: Out, view: RunView, every: bool) -> None:
     if view.carried == "free" and run.state is RunState.QUEUED:
         out.say()
         out.say("It waits for an engine: ", ("tidemill engine", "bold"), " carries it, or ", _resume(run), ".")
-    elif view.carried in ("gone", "free"):
-        why = "the engine that carried it is gone" if view.carried == "gone" else "no engine carries it"
+    elif view.carried == "free":
         out.say()
-        out.say(("This run stands still: ", "yellow"), f"{why}; ", _resume(run), " goes on.")
+        out.say(("This run stands still: ", "yellow"), "no engine carries it; ", _resume(run), " goes on.")
 
 
 def _resume(run: RunRecord) -> tuple[str, str]:
@@ -113,12 +146,15 @@ def _questions(out: Out, view: RunView) -> None:
 
 
 def _header(run: RunRecord) -> Iterator[tuple[str, str]]:
-    yield "scheduled for", looks.moment(run.scheduled_for) or "not scheduled"
+    if run.scheduled_for is not None:
+        yield "scheduled for", looks.moment(run.scheduled_for)
     if run.interval_start is not None and run.interval_end is not None:
         yield "data interval", f"{looks.moment(run.interval_start)} to {looks.moment(run.interval_end)}"
+    if run.generation:
+        yield "submitted at", looks.moment(run.created_at)
+        yield "reopened at", looks.moment(run.started_at)
     else:
-        yield "data interval", "none"
-    yield "started at", looks.moment(run.started_at) or "not yet"
+        yield "started at", looks.moment(run.started_at) or "not yet"
     params = ", ".join(f"{name} = {value_text(value)}" for name, value in run.params.items())
     yield "parameters", looks.cut(params, 400) or "none"
     if run.tags:
@@ -136,7 +172,7 @@ def _rows(out: Out, view: RunView, every: bool) -> Iterator[_ROW]:
         if every or len(instances) <= FEW:
             # A map is told by its instances; alone it is shown if there are none.
             shown = [task for task in tasks if not (_is_map(task) and instances)]
-            yield from (_row(out, task, _indent(path), condition) for task in shown)
+            yield from (_row(out, task, _indent(path), condition, view.carried == "alive") for task in shown)
             continue
         yield _many(out, path, instances)
         wrong = [task for task in instances if task.state in _WRONG]
@@ -145,17 +181,25 @@ def _rows(out: Out, view: RunView, every: bool) -> Iterator[_ROW]:
             yield [(f"{_indent(path)}  and {len(wrong) - WRONG} more", "dim"), *[""] * 6]
 
 
-def _row(out: Out, task: TaskView, indent: str, condition: str = "") -> _ROW:
+def _row(out: Out, task: TaskView, indent: str, condition: str = "", carried: bool = False) -> _ROW:
     name = str(Key(task.key.path.rpartition("/")[2], task.key.instance))
     return (
         indent + looks.cut(name, NAME),
         out.state(task.state),
         str(len(task.attempts)) if task.attempts else "",
-        looks.duration(task.seconds),
+        looks.duration(_so_far(task) if carried else task.seconds),
         looks.duration(task.cpu_seconds) if task.attempts and task.state.final else "",
         looks.size(task.peak_bytes),
         (looks.cut(_aside(task, condition), 200), "dim"),
     )
+
+
+def _so_far(task: TaskView) -> float | None:
+    """Seconds, of what runs until now."""
+    if task.state is not TaskState.RUNNING:
+        return task.seconds
+    began = task.attempts[-1].started_at if task.attempts else task.record.started_at if task.record else None
+    return looks.between(began, datetime.now(UTC))
 
 
 def _aside(task: TaskView, condition: str) -> str:
@@ -229,7 +273,7 @@ def _artifacts(out: Out, made: Sequence[Made]) -> None:
                 str(Key(one.by.path, instance_from(one.by.instance))),
                 one.artifact.codec + ("" if one.artifact.safe else " (unsafe)"),
                 looks.size(one.artifact.size),
-                (one.artifact.uri or one.artifact.digest, "dim"),
+                (f"reused from run {one.by.run}" if one.reused else one.artifact.uri or one.artifact.digest, "dim"),
             )
             for one in made
         ),
@@ -251,6 +295,9 @@ def _detail(out: Out, detail: TaskDetail) -> None:
         out.say(("  answer with   ", "dim"), (approve_command(record), "bold"))
     if record is not None and record.reused_from:
         out.say(("  reused from   ", "dim"), record.reused_from)
+    misses = [str(event.payload["cache_miss"]) for event in detail.events if "cache_miss" in event.payload]
+    for number, reason in enumerate(misses[-1].split("; ") if misses else ()):
+        out.say((" " * 16 if number else "  not reused    ", "dim"), reason)
     if record is not None and record.count is not None:
         out.say(("  map over      ", "dim"), str(record.count))
     if record is not None and record.cause is not None:

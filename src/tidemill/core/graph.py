@@ -259,6 +259,10 @@ class Cache:
     ignore: tuple[str, ...] = ()
 
 
+ONCE = "once:"
+"""A limit whose key begins so has one slot and exists while somebody holds it: the rest names a result to be kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitUse:
     """`slots` of the limit `key` (such as "pool:gpu") are held while an attempt is out."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from tidemill.core.errors import DefinitionError
 from tidemill.core.graph import FORMAT, Pipeline
@@ -48,3 +50,26 @@ def pipeline_digest(pipeline: Pipeline) -> str:
 
 def _refuse(constant: str) -> Json:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def code_of(pipeline: Pipeline) -> Mapping[str, Any]:
+    """What a definition keeps of its code; {} if nothing.
+
+    {"parts": {name: [digest, file, line]}, "uses": {function: names}}
+    """
+    return _code(pipeline.labels)
+
+
+def code_in(text: str) -> Mapping[str, Any]:
+    """As `code_of`, of a stored text, which is not read any further. Raises ValueError."""
+    match json.loads(text):
+        case {"pipeline": {"labels": dict(labels)}}:
+            return _code(labels)
+    return {}
+
+
+def _code(labels: Mapping[str, Any]) -> Mapping[str, Any]:
+    match labels.get("code"):
+        case {"parts": dict(parts), "uses": dict(uses)}:
+            return {"parts": parts, "uses": uses}
+    return {}

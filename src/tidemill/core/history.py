@@ -13,6 +13,7 @@ from tidemill.core.records import Steer, Usage, Wake
 from tidemill.core.states import AttemptState, RunState, TaskState
 
 DEFAULT_TEAM = "default"
+EVERYTHING = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class RunRecord:
     """One run. `definition` is the digest of its stored graph; `request_key` makes submitting twice the same run.
 
     `generation` counts the times it was reopened; `seed` is the source of all randomness; `next_seq` numbers its
-    events.
+    events. `refresh` are paths of tasks and scopes of which nothing is reused, or `EVERYTHING`.
     """
 
     id: str
@@ -45,6 +46,7 @@ class RunRecord:
     entry: str = ""
     previous: str = ""
     tags: Mapping[str, Any] = field(default_factory=dict)
+    refresh: tuple[str, ...] = ()
     next_seq: int = 1
 
 

@@ -32,7 +32,10 @@ class Join(Enum):
 
 @dataclass(slots=True)
 class Counts:
-    """How the upstreams of one node instance stand. Removed instances do not count; cancelled ones count as failed."""
+    """How the upstreams of one node instance stand. Removed instances do not count; cancelled ones count as failed.
+
+    `expanding` are maps that are followed and whose number of instances is not yet known: no rule is about them.
+    """
 
     open: int = 0
     succeeded: int = 0
@@ -42,6 +45,7 @@ class Counts:
     setups: int = 0
     setups_succeeded: int = 0
     setups_skipped: int = 0
+    expanding: int = 0
 
     @property
     def done(self) -> bool:

@@ -9,6 +9,9 @@ from typing import Protocol
 from tidemill.core.causes import Cause
 from tidemill.core.records import Message, Reply, Ticket
 
+STORE_KIND = "TIDEMILL_STORE_KIND"
+"""The environment variable that tells processes of tasks which kind of store to import before they have a ticket."""
+
 
 class Adoption(Enum):
     """What has become of an attempt whose engine went away."""

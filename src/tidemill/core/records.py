@@ -23,7 +23,8 @@ class Artifact:
     """A typed record with metadata and at most one location: owned content (`digest`) or something outside (`uri`).
 
     `kind` is "file" or "tree" for owned content; `codec` says how to load it; `safe` is false if loading may run code
-    (pickle).
+    (pickle). `output` is the name under which its producer gave it. `preview` (`core.previews`) is for people, goes
+    with the report alone, and is no part of what the record says.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Artifact:
     uri: str = ""
     version: str = ""
     safe: bool = True
+    output: str = ""
+    preview: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 # --- what a worker is asked to do -------------------------------------------------------------------------------------
@@ -133,7 +136,8 @@ class Steer:
     """A task's word on what follows it, by node path.
 
     `follow`: of the direct downstreams, skip all but these (and what these lead to); None = no such word. `skip`: skip
-    these. `transitive`: also skip everything after a skipped one, whatever its join rule, teardowns excepted.
+    these. `transitive`: also skip everything after a skipped one, whatever its join rule, teardowns excepted. Within a
+    map, or a scope that is tried again, the word reaches no further than that, but for what `skip` names.
     """
 
     follow: tuple[str, ...] | None = None

@@ -6,11 +6,12 @@ taken back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from tidemill.core.graph import ONCE
 from tidemill.core.history import AttemptRecord, EventRecord, RunRecord, TaskRecord
 from tidemill.core.instances import Key, instance_text
 from tidemill.core.states import RunState, TaskState
@@ -30,7 +31,18 @@ from tidemill.engine.moves import (
     SetTimer,
     TaskMoved,
 )
-from tidemill.storage.metadata import artifacts, attempts, cache, commands, events, limits, pushes, runs, task_runs
+from tidemill.storage.metadata import (
+    artifacts,
+    attempts,
+    cache,
+    commands,
+    events,
+    limits,
+    metrics,
+    pushes,
+    runs,
+    task_runs,
+)
 from tidemill.storage.metadata.database import Connection
 
 
@@ -47,16 +59,31 @@ class Turn:
 
 @dataclass(slots=True)
 class Written:
-    """What became of a turn. `lost`: the lease is gone and nothing was written. `freed`: limits with room again."""
+    """What became of a turn. `lost`: the lease is gone and nothing was written. `freed`: limits with room again.
+
+    `kept`: something did not start because its result has been kept by now.
+    """
 
     started: list[AttemptStarted] = field(default_factory=list)
     refused: frozenset[str] = frozenset()
     freed: frozenset[str] = frozenset()
     lost: bool = False
+    kept: bool = False
 
 
-def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) -> Written:
-    """Write one run's part. Runs are to be written in the order of their ids."""
+@dataclass(slots=True)
+class _Claims:
+    """`full` are limits that refused somebody; `kept`, that a start was taken back because its result is there."""
+
+    full: set[str] = field(default_factory=set)
+    kept: bool = False
+
+
+def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime, freed: set[str]) -> Written:
+    """Write one run's part. Runs are to be written in the order of their ids.
+
+    `freed` are the limits that got room in this transaction; those of this part are added.
+    """
     held = turn.held
     limited = any(isinstance(move, AttemptStarted) and move.execute.limits for move in turn.moves)
     settled = [move.record.id for move in turn.moves if isinstance(move, AttemptSettled) and move.held]
@@ -64,8 +91,9 @@ def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) ->
         # Nothing may be claimed for a run in other hands: nobody would give it back.
         return Written(lost=True)
     # What ends now makes room for what starts now.
-    freed = limits.release(connection, settled) if settled else frozenset[str]()
-    refused = _claim(connection, turn, now)
+    own = limits.release(connection, settled) if settled else frozenset[str]()
+    freed |= own
+    claims = _claim(connection, turn, now, freed) if limited else _Claims()
     recorded = _events(held, turn.moves)
     held_seq = held.next_seq + len(recorded)
     if not runs.guard(connection, held.run.id, owner, held.epoch, held_seq):
@@ -79,24 +107,47 @@ def write_turn(connection: Connection, turn: Turn, owner: str, now: datetime) ->
     held.next_seq = held_seq
     _move_run(connection, turn, owner)
     started = [move for move in turn.moves if isinstance(move, AttemptStarted)]
-    return Written(started, refused, freed)
+    return Written(started, frozenset(claims.full), own, kept=claims.kept)
 
 
-def _claim(connection: Connection, turn: Turn, now: datetime) -> frozenset[str]:
+def _claim(connection: Connection, turn: Turn, now: datetime, freed: Collection[str]) -> _Claims:
     """Claim the limits of what is to start; take back the starts that get none, as if they had never been proposed."""
-    full: set[str] = set()
+    claims = _Claims()
     for move in list(turn.moves):
         if not isinstance(move, AttemptStarted) or not move.execute.limits:
             continue
         refused = _refused_limit(connection, turn.held, move)
-        if refused is None:
+        kept = None if refused else _kept_by_now(connection, turn.held, move, now, freed)
+        if refused is None and kept is None:
             continue
-        full.add(refused)
+        if refused is not None:
+            claims.full.add(refused)
+        claims.kept |= kept is not None
+        by = _by(connection, turn.held.team, refused or "")
         limits.release(connection, [move.record.id])
         turn.moves = [other for other in turn.moves if other is not move and not _is_start_of(other, move)]
-        turn.moves += decide(turn.held.progress, Refused(move.record.id, refused), now)
-        turn.moves.append(Noted("limit.refused", now, move.key, {"limit": refused}))
-    return frozenset(full)
+        known = turn.held.progress.units[move.key].refused_by
+        turn.moves += decide(turn.held.progress, Refused(move.record.id, refused or kept or ""), now)
+        if refused is not None and refused != known:
+            turn.moves.append(Noted("limit.refused", now, move.key, {"limit": refused, **by}))
+    return claims
+
+
+def _by(connection: Connection, team: str, limit: str) -> dict[str, str]:
+    """Who computes a result that somebody else wants, too."""
+    return {"by": limits.holder(connection, team, limit)} if limit.startswith(ONCE) else {}
+
+
+def _kept_by_now(
+    connection: Connection, held: Held, move: AttemptStarted, now: datetime, freed: Collection[str]
+) -> str | None:
+    """The limit of a result that another has kept since it was looked for, or keeps in this very transaction."""
+    for key, _ in move.execute.limits:
+        if key.startswith(ONCE):
+            entry = cache.get(connection, held.team, key.removeprefix(ONCE), now)
+            if key in freed or (entry is not None and entry.stamp != move.execute.unusable):
+                return key
+    return None
 
 
 def _refused_limit(connection: Connection, held: Held, move: AttemptStarted) -> str | None:
@@ -148,6 +199,7 @@ def _write_rows(connection: Connection, held: Held, moves: Sequence[Move]) -> No
     attempts.begin(connection, team, begun)
     attempts.settle(connection, settled)
     task_runs.save(connection, team, list(rows.values()))
+    metrics.save(connection, team, held.wiring, list(rows.values()))
 
 
 def _move_run(connection: Connection, turn: Turn, owner: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidemill.core.causes import Cause, CauseKind
-from tidemill.core.graph import UntilApproval, Wait
+from tidemill.core.graph import ONCE, UntilApproval, Wait
 from tidemill.core.history import TaskKind
 from tidemill.core.instances import Key
 from tidemill.core.records import Gone, Pushed, Report
@@ -50,7 +50,7 @@ from tidemill.engine.moves import (
     WentAway,
 )
 from tidemill.engine.progress import ROOT, Progress
-from tidemill.engine.starting import consider
+from tidemill.engine.starting import ask_again, consider, go_on_beside_others
 from tidemill.engine.stopping import cancel_run, mark
 from tidemill.engine.weighing import learn, weight_of
 
@@ -75,8 +75,8 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
             _gone(flow, gone)
         case PushedOutput(pushed=pushed):
             _pushed(flow, pushed)
-        case Refused(attempt=attempt):
-            _refused(flow, attempt)
+        case Refused(attempt=attempt, limit=limit):
+            _refused(flow, attempt, limit)
         case TimerFired(key=key, kind=kind):
             _timer(flow, key, kind)
         case CacheAnswered(key=key, answer=answer):
@@ -85,6 +85,8 @@ def decide(progress: Progress, event: Event, now: datetime) -> list[Move]:
             if unit is not None and unit.state is TaskState.PENDING:
                 unit.answer = answer
                 flow.touch(unit)
+            elif unit is not None and unit.state is TaskState.READY:
+                go_on_beside_others(flow, unit, answer)
         case PreviousChanged(states=states):
             progress.previous_states = dict(states)
             for key in sorted(progress.waiting):
@@ -157,7 +159,11 @@ def _dispatch(flow: Flow, room: float, full: frozenset[str], ahead: bool) -> Non
             continue
         wanted = next((limit for limit, _ in unit.execute.limits if limit in full), None)
         if wanted is not None:
+            unit.overtaken |= wanted.startswith(ONCE)
             progress.ready.set_aside(place, wanted)
+            continue
+        if unit.overtaken:
+            ask_again(flow, unit)
             continue
         weight = weight_of(progress, unit) if ahead else 1.0
         if weight > room:
@@ -211,11 +217,12 @@ def _pushed(flow: Flow, pushed: Pushed) -> None:
     flow.moves.append(KeepPush(unit.key, pushed))
 
 
-def _refused(flow: Flow, attempt: str) -> None:
+def _refused(flow: Flow, attempt: str, limit: str) -> None:
     unit = flow.progress.attempts.pop(attempt, None)
     if unit is None:
         return
     unit.attempt = None
+    unit.refused_by, unit.overtaken = limit, limit.startswith(ONCE)
     unit.attempts -= 1
     if not unit.attempts:
         unit.started_at = unit.deadline_at = None

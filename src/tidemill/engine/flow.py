@@ -82,7 +82,9 @@ class Flow:
     def keep_artifacts(self, unit: Unit, artifacts: Iterable[Artifact]) -> None:
         """Know what a unit made."""
         for artifact in artifacts:
-            self.progress.artifacts[artifact.id] = artifact
+            # A preview is for people: neither memory nor tickets carry it.
+            kept = replace(artifact, preview={}) if artifact.preview else artifact
+            self.progress.artifacts[artifact.id] = kept
             self.progress.makers[artifact.id] = unit.key
 
     def stopping(self, unit: Unit) -> Cause | None:

@@ -48,8 +48,8 @@ def due(flow: Flow, unit: Unit) -> None:
 
 def run_again(flow: Flow, unit: Unit) -> None:
     """Put a unit that ran before back into the queue, with its inputs resolved anew."""
-    looked_up = unit.answer.parts if isinstance(unit.answer, CacheMiss) else None
-    unit.answer = CacheMiss("a repeated attempt is computed", looked_up)
+    before = unit.answer if isinstance(unit.answer, CacheMiss) else CacheMiss()
+    unit.answer = replace(before, reason="a repeated attempt is computed")
     decision = repeat(unit.site, unit.key.instance, flow.progress)
     match decision:
         case Execute():

@@ -6,20 +6,19 @@ Effects outside (starting and stopping attempts) begin only after the commit tha
 from __future__ import annotations
 
 import contextlib
-import heapq
 import queue
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import Any, TypeAlias
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.clock import Clock
 from tidemill.core.crash import point
-from tidemill.core.errors import StorageError, Unfinished
+from tidemill.core.errors import StorageError
+from tidemill.core.graph import ONCE
 from tidemill.core.history import CommandRecord, RunRecord
 from tidemill.core.instances import Key
 from tidemill.core.ports import Adoption, Executor, Wakeup
@@ -28,7 +27,7 @@ from tidemill.core.states import AttemptState
 from tidemill.engine.commit import Turn, Written
 from tidemill.engine.decide import decide
 from tidemill.engine.held import Held
-from tidemill.engine.lookups import Verifier, look_up
+from tidemill.engine.lookups import Lookups, Verifier
 from tidemill.engine.moves import (
     AttemptStarted,
     Begin,
@@ -45,14 +44,16 @@ from tidemill.engine.moves import (
     Reported,
     SetTimer,
     StopAttempt,
-    TimerFired,
     WentAway,
 )
+from tidemill.engine.outstanding import Outstanding
 from tidemill.engine.ownership import Owner
+from tidemill.engine.patience import Patience
 from tidemill.engine.previous import states_before
 from tidemill.engine.renewing import Renewal
 from tidemill.engine.requests import Action, answer
 from tidemill.engine.tickets import ticket_for
+from tidemill.engine.timers import Timers
 from tidemill.engine.wishes import event_of, priority_of, superseded
 from tidemill.engine.writer import Writer
 from tidemill.planning.facts import CacheHit, CacheMiss
@@ -122,17 +123,13 @@ class Engine:
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._held: dict[str, Held] = {}
         self._turns: dict[str, Turn] = {}
-        self._out: dict[str, str] = {}  # attempt -> run
-        self._weights: dict[str, float] = {}  # attempt -> the part of a slot that it takes
-        self._weight = 0.0
-        self._timers: list[tuple[datetime, int, str, TimerFired]] = []
-        self._order = count()
-        self._full: set[str] = set()  # limits that refused somebody, until one who holds them ends
-        self._paused_by = ""  # what nobody need be told again
-        self._paused_at: float | None = None
-        self._claims: dict[str, list[str]] = {}  # attempt -> limits it holds
+        self._out = Outstanding()
+        self._timers = Timers()
+        self._outage = Patience(tempo.patience, time.monotonic)
         self._early: deque[Message | None] = deque()  # what arrived while nothing could be recorded
         self._pids: dict[str, list[tuple[str, int]]] = {}
+        self._lookups: dict[str, Lookups] = {}
+        self._again = False
         self._writer = Writer(database, owner.id, clock, self._pause)
         self._swept = float("-inf")
         executor.open(self._inbox.put)
@@ -158,7 +155,7 @@ class Engine:
         for attempt in list(held.progress.attempts):
             match self._executor.adopt(attempt):
                 case Adoption.RUNNING:
-                    self._take_out(attempt, held.run.id, 1.0)
+                    self._out.begin(attempt, held.run.id)
                 case Adoption.GONE:
                     cause = Cause(CauseKind.INFRASTRUCTURE, "the engine that ran it went away, and its process with it")
                     self._send(held, WentAway(Gone(attempt, cause, lost=True)))
@@ -188,12 +185,12 @@ class Engine:
     def room(self) -> int:
         """How many more attempts could be out if somebody had them."""
         waiting = sum(len(held.progress.ready) for held in self._held.values())
-        return max(self._executor.slots - int(self._weight) - waiting, 0)
+        return max(self._executor.slots - int(self._out.weight) - waiting, 0)
 
     @property
     def paused(self) -> str:
         """Why nothing can be recorded just now, or ""; from any thread or signal handler."""
-        return self._paused_by
+        return self._outage.why
 
     def run(self, until: Callable[[], bool]) -> None:
         """Turn until `until` says so or nothing is held any more."""
@@ -213,14 +210,14 @@ class Engine:
     def leave(self) -> None:
         """Stop what is out, with its grace, so that others may soon take the runs. What ends well meanwhile is kept."""
         cause = Cause(CauseKind.INFRASTRUCTURE, "its engine was told to end")
-        for attempt in list(self._out):
+        for attempt in self._out.attempts():
             self._executor.stop(attempt, cause, self._tempo.grace)
         while self._out:
             for message in self._wait():
                 if not isinstance(message, Gone | Report) or (isinstance(message, Report) and message.state in _WELL):
                     self._take(message)
                 elif message.attempt in self._out:
-                    self._is_over(message.attempt)  # it stays open, and whoever goes on with the run tries again
+                    self._out.end(message.attempt)  # it stays open, and whoever goes on with the run tries again
             self._commit()
 
     def close(self) -> None:
@@ -228,7 +225,7 @@ class Engine:
         self._executor.close()
         if self._renewal is not None:
             self._renewal.close()
-        if self._held and not self._paused_by:
+        if self._held and not self._outage.why:
             # If it fails: our lock is free in a moment, and elsewhere the leases lapse.
             with contextlib.suppress(StorageError), self._database.write() as connection:
                 for held in sorted(self._held.values(), key=lambda held: held.run.id):
@@ -241,7 +238,7 @@ class Engine:
 
     def answer(self, request: Request) -> Reply:
         """The reply to a worker's request."""
-        held = self._held.get(self._out.get(request.attempt, ""))
+        held = self._held.get(self._out.run_of(request.attempt))
         unit = held.progress.attempts.get(request.attempt) if held is not None else None
         if held is None or unit is None:
             return Reply(request.number, error="this attempt is over")
@@ -253,7 +250,7 @@ class Engine:
             except StorageError as problem:
                 self._pause([Turn(held)], problem)
             else:
-                self._go_on()
+                self._outage.over()
                 return reply
 
     # --- observe ---
@@ -262,7 +259,8 @@ class Engine:
         """What has arrived; waits for the first until the next timer or sweep, unless there is something to do now."""
         arrived, self._early = self._early, deque()
         # The calendar does not leap over what has arrived already.
-        patience = 0.0 if self._turns or arrived or not self._inbox.empty() else self._patience()
+        at_once = self._turns or arrived or self._again or not self._inbox.empty()
+        patience, self._again = 0.0 if at_once else self._patience(), False
         with contextlib.suppress(queue.Empty):
             arrived.append(self._inbox.get(timeout=patience) if patience > 0 else self._inbox.get_nowait())
             while True:
@@ -273,16 +271,16 @@ class Engine:
 
     def _patience(self) -> float:
         until_sweep = self._swept + self._tempo.sweep - self._clock.monotonic()
-        if not self._timers:
+        due = self._timers.next
+        if due is None:
             return until_sweep
-        due = self._timers[0][0]
         if self._leap is not None and not self._out:
             self._leap(due)
             return 0.0
         return min(until_sweep, (due - self._clock.now()).total_seconds())
 
     def _take(self, message: Message) -> None:
-        held = self._held.get(self._out.get(message.attempt, ""))
+        held = self._held.get(self._out.run_of(message.attempt))
         if held is None:
             return
         match message:
@@ -293,10 +291,10 @@ class Engine:
             case Pushed():
                 self._send(held, PushedOutput(message))
             case Report():
-                self._is_over(message.attempt)
+                self._out.end(message.attempt)
                 self._send(held, Reported(message))
             case Gone():
-                self._is_over(message.attempt)
+                self._out.end(message.attempt)
                 self._send(held, WentAway(message))
             case Request():
                 self._commit()  # what the task pushed before must be there when its effect is
@@ -306,20 +304,10 @@ class Engine:
                 key = unit.key if unit is not None else None
                 self._turn_of(held).moves.append(Noted("executor.note", self._clock.now(), key, {"text": text}))
 
-    def _take_out(self, attempt: str, run_id: str, weight: float) -> None:
-        self._out[attempt], self._weights[attempt] = run_id, weight
-        self._weight += weight
-
-    def _is_over(self, attempt: str) -> None:
-        """Its slot is free, and what it held of limits will be with the next commit."""
-        del self._out[attempt]
-        self._weight -= self._weights.pop(attempt)
-        self._full.difference_update(self._claims.pop(attempt, ()))
-
     def _fire_timers(self) -> None:
         # The time is asked anew for each: one that is not due any more, because the calendar jumped back, comes again.
-        while self._timers and self._timers[0][0] <= self._clock.now():
-            _, _, run_id, fired = heapq.heappop(self._timers)
+        while (due := self._timers.take(self._clock.now())) is not None:
+            run_id, fired = due
             held = self._held.get(run_id)
             if held is not None:
                 self._send(held, fired)
@@ -327,7 +315,7 @@ class Engine:
     def _sweep(self) -> None:
         """Renew leases, take in commands and look at previous runs: what a lost hint would have told."""
         self._swept = self._clock.monotonic()
-        self._full.clear()
+        self._out.full.clear()
         if not self._held:
             return
         try:
@@ -403,35 +391,45 @@ class Engine:
                 self._turn_of(held).moves += moves
             for move in moves:
                 match move:
-                    case SetTimer(at=at, key=key, kind=kind):
-                        heapq.heappush(self._timers, (at, next(self._order), held.run.id, TimerFired(key, kind)))
+                    case SetTimer():
+                        self._timers.add(held.run.id, move)
                     case LookUp(key=key, parts=parts):
                         todo.append(CacheAnswered(key, self._look_up(held, key, parts)))
                     case _:
                         pass
 
     def _look_up(self, held: Held, key: Key, parts: Mapping[str, Any]) -> CacheHit | CacheMiss:
-        team, pipeline = held.team, held.run.pipeline
         try:
-            found, brought = look_up(self._database, team, pipeline, key, parts, self._verify, held.now)
+            found, brought = self._lookups_of(held).ask(key, parts, held.now, held.run.refresh)
         except StorageError as problem:
             return CacheMiss(f"the cache cannot be read: {problem.message}")
         held.progress.artifacts.update(brought)
         return found
 
+    def _lookups_of(self, held: Held) -> Lookups:
+        lookups = self._lookups.get(held.run.id)
+        if lookups is None:
+            lookups = Lookups(self._database, held.team, held.progress.wiring.pipeline, self._verify)
+            self._lookups[held.run.id] = lookups
+        return lookups
+
     def _dispatch(self) -> None:
-        room = self._executor.slots - self._weight
+        room = self._executor.slots - self._out.weight
         for held in sorted(self._held.values(), key=lambda held: (-held.run.priority, held.run.id)):
             if room <= 0:
                 return
             if not held.progress.ready:
                 continue
-            turn = self._turns.get(held.run.id)
-            seen = len(turn.moves) if turn is not None else 0
-            self._send(held, Dispatch(room, frozenset(self._full), self._executor.ahead))
-            turn = self._turns.get(held.run.id)
-            moves = turn.moves[seen:] if turn is not None else []
-            room -= sum(move.weight for move in moves if isinstance(move, AttemptStarted))
+            asked = True
+            while asked and room > 0:
+                turn = self._turns.get(held.run.id)
+                seen = len(turn.moves) if turn is not None else 0
+                self._send(held, Dispatch(room, frozenset(self._out.full), self._executor.ahead))
+                turn = self._turns.get(held.run.id)
+                moves = turn.moves[seen:] if turn is not None else []
+                room -= sum(move.weight for move in moves if isinstance(move, AttemptStarted))
+                # What asked the cache may be ready again, or have ended and made others ready.
+                asked = any(isinstance(move, LookUp) for move in moves)
 
     # --- commit, then act ---
 
@@ -440,7 +438,7 @@ class Engine:
             return
         turns = [self._turns[run_id] for run_id in sorted(self._turns) if run_id not in self._troubles]
         written = self._writer.write(turns) if turns else []
-        self._go_on()
+        self._outage.over()
         self._turns.clear()
         _committed()
         for turn, result in zip(turns, written, strict=True):
@@ -454,6 +452,8 @@ class Engine:
                 self._troubles[turn.held.run.id] = problem
         if self._wakeup is not None and any(isinstance(result, Written) and result.freed for result in written):
             self._wakeup.ring()
+        # A result that others wait for is there with the commit that frees it, when the turn's starts are past.
+        self._again = any(isinstance(result, Written) and (result.kept or result.freed) for result in written)
         while self._troubles:
             self._give_up(*self._troubles.popitem())
 
@@ -464,27 +464,15 @@ class Engine:
             self._let_go(held, f"it cannot be carried on: {problem}")
             self._troubled(held, problem)
 
-    def _go_on(self) -> None:
-        self._paused_by, self._paused_at = "", None
-
     def _pause(self, turns: Sequence[Turn], problem: StorageError) -> None:
         """Nothing can be recorded, so nothing is started; what arrives meanwhile is kept, in order."""
-        why = problem.in_one_line
-        if why != self._paused_by:
-            self._paused_by = why
+        if self._outage.met(problem):
+            why = self._outage.why
             for turn in turns:
                 self._tell(turn.held, [Noted("run.paused", self._clock.now(), None, {"message": why})])
                 # To be told by the record too, as soon as there is one again.
                 self._turn_of(turn.held).moves.append(Noted("run.waited", self._clock.now(), None, {"message": why}))
-        now = time.monotonic()
-        self._paused_at = self._paused_at or now
-        if 0 < self._tempo.patience <= now - self._paused_at:
-            raise Unfinished(
-                f"given up after {now - self._paused_at:.0f} s without the database: {problem.message}",
-                place=problem.place,
-                remedy="what was recorded is safe; `tidemill resume RUN` goes on once the database is back",
-            )
-        deadline = now + self._tempo.retry_storage
+        deadline = time.monotonic() + self._tempo.retry_storage
         while (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._early.append(self._inbox.get(timeout=left))
@@ -494,11 +482,11 @@ class Engine:
         if result.lost:
             self._let_go(held)
             return
-        self._full = (self._full - result.freed) | result.refused
+        self._out.full = (self._out.full - result.freed) | result.refused
         for start in result.started:
-            self._take_out(start.record.id, held.run.id, start.weight)
-            if start.execute.limits:
-                self._claims[start.record.id] = [key for key, _ in start.execute.limits]
+            # A result is there for others once its commit is over, and not as soon as its attempt is.
+            limits = tuple(key for key, _ in start.execute.limits if not key.startswith(ONCE))
+            self._out.begin(start.record.id, held.run.id, start.weight, limits)
         self._tell(held, turn.moves)
         for move in turn.moves:
             if isinstance(move, StopAttempt):
@@ -507,18 +495,21 @@ class Engine:
             self._executor.start(*[ticket_for(held, start, self._store) for start in result.started])
             _started()
         if held.run.state.final:
-            del self._held[held.run.id]
-            self._pids.pop(held.run.id, None)
+            self._forget(held)
 
     def _let_go(self, held: Held, why: str = "another engine took the run over") -> None:
         """Nothing of ours may go on, most often because somebody else has the lease now."""
-        del self._held[held.run.id]
-        self._pids.pop(held.run.id, None)
+        self._forget(held)
         self._tell(held, [Noted("run.let-go", self._clock.now(), None, {"message": why})])
         cause = Cause(CauseKind.INFRASTRUCTURE, why)
-        for attempt in [attempt for attempt, run_id in self._out.items() if run_id == held.run.id]:
-            self._is_over(attempt)
+        for attempt in self._out.attempts(held.run.id):
+            self._out.end(attempt)
             self._executor.stop(attempt, cause, 0.0)
+
+    def _forget(self, held: Held) -> None:
+        del self._held[held.run.id]
+        self._pids.pop(held.run.id, None)
+        self._lookups.pop(held.run.id, None)
 
     def _tell(self, held: Held, moves: Sequence[Move]) -> None:
         if self._watch is not None:

@@ -95,15 +95,15 @@ class Progress:
         return self._tally(self.tallies, path, prefix)
 
     def expansion(self, path: str, prefix: Instance) -> Tally:
-        """Counts a map as done as soon as it is expanded: what those wait for that follow its instances."""
-        return self._tally(self.expansions, path, prefix)
+        """Whether a map is expanded, for which those wait that follow its instances; REMOVED says that it is."""
+        return self._tally(self.expansions, path, prefix, expansion=True)
 
     @staticmethod
-    def _tally(tallies: dict[Key, Tally], path: str, prefix: Instance) -> Tally:
+    def _tally(tallies: dict[Key, Tally], path: str, prefix: Instance, expansion: bool = False) -> Tally:
         key = Key(path, prefix)
         found = tallies.get(key)
         if found is None:
-            found = tallies[key] = Tally()
+            found = tallies[key] = Tally(expansion=expansion)
         return found
 
     def children(self, unit: Unit) -> Iterator[Unit]:
@@ -150,6 +150,8 @@ class Progress:
             unit = self.units.get(Key(site.path, prefix[: site.width])) or self.units.get(
                 Key(site.path, prefix[: len(site.frames)])
             )
+            if unit is not None and unit.kind is TaskKind.MAP and unit.count and unit.state.final:
+                return TaskState.CANCELLED  # an instance that never came to be, whatever a person said of the whole
             if unit is not None:
                 return self._seen(unit)
             if not site.parent:
@@ -169,8 +171,14 @@ class Progress:
             shared = self.wiring.shared(path, key.path)
             for state, number in self.ends_below(self.wiring.site(path), key.instance[:shared]).items():
                 ends[state] = ends.get(state, 0) + number
-        state = combined(ends)
-        return None if state is TaskState.SUCCEEDED and len(ends) <= 1 else (state if ends else None)
+        ends.pop(TaskState.SUCCEEDED, None)
+        bad = {state: number for state, number in ends.items() if state.final}
+        return combined(bad) if bad else None
+
+    def import_id(self, key: Key) -> str:
+        unit = self.units.get(key)
+        again = f"~{unit.generation}" if unit is not None and unit.generation else ""
+        return f"{self.run_record.id}/{key}{again}"
 
     def previous(self, path: str) -> TaskState | None:
         if self.previous_states is None:

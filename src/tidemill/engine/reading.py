@@ -29,21 +29,28 @@ def read_output(database: Database, held: Held, owner: str, unit: Unit, request:
     `earlier` 1 is the run before this one, or with `pipeline` the newest finished run of that pipeline.
     Raises StateError if `owner` has lost the run.
     """
-    asked = request.arguments
-    _check(asked)
     with database.write() as connection:
-        run = _run_of(connection, held, asked)
-        if run.id == held.run.id:
-            value = _here(held, unit, request.name, asked)
-        else:
-            value = _elsewhere(connection, run, request.name, asked)
-        ids = [ref.id for ref in references(value)]
-        found: dict[str, Artifact] = artifacts.get_many(connection, held.team, ids)
+        _, value, found = find_output(connection, held, unit, request)
         if found:
             keep_for(connection, held, owner)
             place = (held.run.id, unit.key.path, instance_text(unit.key.instance), unit.generation)
             artifacts.use(connection, held.team, *place, sorted(found))
     return Reply(request.number, value, found)
+
+
+def find_output(
+    connection: Connection, held: Held, unit: Unit, request: Request
+) -> tuple[RunRecord, Value, dict[str, Artifact]]:
+    """What `read_output` answers, without noting that it was read: the run it is of, the value, its artifacts."""
+    asked = request.arguments
+    _check(asked)
+    run = _run_of(connection, held, asked)
+    if run.id == held.run.id:
+        value = _here(held, unit, request.name, asked)
+    else:
+        value = _elsewhere(connection, run, request.name, asked)
+    ids = [ref.id for ref in references(value)]
+    return run, value, artifacts.get_many(connection, held.team, ids)
 
 
 def keep_for(connection: Connection, held: Held, owner: str) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from tidemill.core.graph import Empty, PreviousRun, Wait
+from tidemill.core.graph import ONCE, Empty, PreviousRun, Wait
 from tidemill.core.records import Wake
 from tidemill.core.states import TaskState
 from tidemill.engine.ending import end
 from tidemill.engine.flow import Flow
 from tidemill.engine.moves import LookUp, SetTimer, TimerKind
 from tidemill.engine.unit import Unit
+from tidemill.planning.facts import CacheHit, CacheMiss
 from tidemill.planning.step import End, Enter, Execute, Expand, Hold, Reuse, Undecided, step
 
 _IF_EMPTY = {Empty.SUCCEED: TaskState.SUCCEEDED, Empty.SKIP: TaskState.SKIPPED}
@@ -56,9 +58,31 @@ def make_ready(flow: Flow, unit: Unit, execute: Execute) -> None:
     """It may start as soon as there is room. Not recorded: it follows from what is."""
     unit.execute = execute
     unit.due_at = None
+    unit.refused_by = ""
     flow.progress.sleeping.discard(unit.key)
     unit.to(TaskState.READY)
     flow.progress.ready.push(unit.key, unit.site.node.priority)
+
+
+def ask_again(flow: Flow, unit: Unit) -> None:
+    """Another has computed the same meanwhile, or has given up: the cache knows."""
+    assert unit.execute is not None
+    assert unit.execute.cache_parts is not None
+    unit.overtaken = False
+    flow.progress.asking.add(unit.key)
+    flow.moves.append(LookUp(unit.key, unit.execute.cache_parts))
+
+
+def go_on_beside_others(flow: Flow, unit: Unit, answer: CacheHit | CacheMiss) -> None:
+    """What another computed is taken; else it is this unit's turn."""
+    if isinstance(answer, CacheHit):
+        unit.outputs, unit.reused_from = answer.outputs, answer.source
+        end(flow, unit, TaskState.SUCCEEDED)
+    else:
+        assert unit.execute is not None
+        limits = tuple(limit for limit in unit.execute.limits if not (answer.alone and limit[0].startswith(ONCE)))
+        unit.execute = replace(unit.execute, unusable=answer.unusable, limits=limits)
+        flow.progress.ready.push(unit.key, unit.site.node.priority)
 
 
 def _expand(flow: Flow, unit: Unit, sizes: tuple[int, ...], count: int, empty: TaskState) -> None:

@@ -62,6 +62,10 @@ class Unit:
     """The attempt that is out asked its owner for something: its result hangs on more than its inputs."""
     wanted: Mapping[str, Any] | None = None
     """Cache key parts that nobody has looked up yet."""
+    refused_by: str = ""
+    """The limit that was full when it was to start last."""
+    overtaken: bool = False
+    """Somebody else was computing the result that it is to make; it may be there by now."""
 
     @property
     def one_of_many(self) -> bool:

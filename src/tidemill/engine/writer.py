@@ -47,8 +47,9 @@ class Writer:
         while True:
             written: list[Written] = []
             try:
+                freed: set[str] = set()
                 with self._database.write() as connection:
-                    written = [write_turn(connection, turn, self._owner, self._clock.now()) for turn in turns]
+                    written = [write_turn(connection, turn, self._owner, self._clock.now(), freed) for turn in turns]
                 return written
             except StorageError as problem:
                 if isinstance(problem, _STAYS):

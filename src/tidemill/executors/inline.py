@@ -5,6 +5,7 @@ Nothing protects the engine from what a task does here, and nothing can stop it;
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import logging
@@ -23,6 +24,7 @@ from tidemill.storage.logs.files import LogWriter, Stream, log_path
 from tidemill.storage.logs.mask import Masker
 from tidemill.worker.context import LOGGER, scratch_folder, task_seed
 from tidemill.worker.execute import execute
+from tidemill.worker.hooks import call
 from tidemill.worker.seeding import seeded
 from tidemill.worker.store import open_store
 
@@ -31,7 +33,8 @@ class InlineExecutor:
     """`answer` is called for what a task asks, since the engine cannot reply while its thread is busy with the task.
 
     With `echo` what a task prints is also seen where it would have been; with `debug` it is not captured at all, so
-    that `breakpoint()` works. `open_store` turns the address in a ticket into a store.
+    that `breakpoint()` works. `open_store` turns the address in a ticket into a store; `calling` calls the user's
+    function with its arguments.
     """
 
     name = "inline"
@@ -47,6 +50,7 @@ class InlineExecutor:
         echo: bool = True,
         scratch_root: Path | None = None,
         open_store: Callable[[str], ArtifactStore] = open_store,
+        calling: Callable[..., Any] = call,
     ) -> None:
         self._log_root = log_root
         self._answer = answer
@@ -54,6 +58,7 @@ class InlineExecutor:
         self._echo = echo
         self._scratch_root = scratch_root
         self._open_store = open_store
+        self._calling = calling
         self._inbox: Callable[[Message], None] | None = None
 
     def open(self, inbox: Callable[[Message], None]) -> None:
@@ -73,7 +78,11 @@ class InlineExecutor:
             store = self._open_store(ticket.store)
             with self._captured(ticket), seeded(task_seed(ticket.facts.seed, ticket.path, ticket.indexes)):
                 report = execute(
-                    ticket, lambda: store, _DirectLink(inbox, self._answer), scratch_root=self._scratch_root
+                    ticket,
+                    lambda: store,
+                    _DirectLink(inbox, self._answer),
+                    scratch_root=self._scratch_root,
+                    calling=self._calling,
                 )
         except (TidemillError, OSError) as error:
             why = error.in_one_line if isinstance(error, TidemillError) else str(error)
@@ -139,6 +148,7 @@ class _Tee(io.TextIOBase):
         self._stream = stream
         self._masker = Masker(secrets)
         self._through = through
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     encoding = "utf-8"
 
@@ -146,9 +156,10 @@ class _Tee(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        self._writer.write(self._stream, self._masker.feed(text.encode("utf-8", "replace")))
+        shown = self._masker.feed(text.encode("utf-8", "replace"))
+        self._writer.write(self._stream, shown)
         if self._through is not None:
-            self._through.write(text)
+            self._through.write(self._decoder.decode(shown))
         return len(text)
 
     def flush(self) -> None:
@@ -159,8 +170,11 @@ class _Tee(io.TextIOBase):
         return self._through is not None and self._through.isatty()
 
     def finish(self) -> None:
-        """Record what was held back."""
-        self._writer.write(self._stream, self._masker.flush())
+        """Record, and show, what was held back."""
+        rest = self._masker.flush()
+        self._writer.write(self._stream, rest)
+        if self._through is not None:
+            self._through.write(self._decoder.decode(rest, final=True))
 
 
 @contextlib.contextmanager

@@ -13,6 +13,16 @@ from tidemill.core.values import ArtifactRef, Json, Value, encode
 FILE = "file"
 """The key of a part that names a file or folder outside; what observes it adds its `content`."""
 
+OUTSIDE = "outside"
+"""The key of a part that is the URI of something that is not ours; what observes it adds its `version`."""
+
+
+NOT_THERE = "missing"
+"""The content of a file or folder that does not exist."""
+
+UNREADABLE = "unreadable: "
+"""What the content of one that cannot be read begins with; then comes why."""
+
 
 class NotCacheable(ValueError):
     """No key can be made; the message says why."""
@@ -44,9 +54,14 @@ def key_parts(
     }
 
 
-def names_files(parts: Mapping[str, Json]) -> bool:
-    """Whether a key hangs on files whose content nobody has looked at yet."""
-    return any(isinstance(part, dict) and FILE in part for part in parts["inputs"].values())
+def hangs_on_what_is_outside(parts: Json) -> bool:
+    """Whether a key hangs on files or URIs at which somebody has to look."""
+    match parts:
+        case dict():
+            return FILE in parts or OUTSIDE in parts or any(map(hangs_on_what_is_outside, parts.values()))
+        case list():
+            return any(map(hangs_on_what_is_outside, parts))
+    return False
 
 
 def _file(binding: Binding, wanted: Type | None) -> Json:
@@ -86,7 +101,7 @@ def _content(value: Value, artifact: Callable[[str], Artifact]) -> Json:
             if not identity and not found.uri and not found.codec:
                 return {"metadata": encode(dict(found.metadata))}
             if not identity:
-                raise NotCacheable(f"{found.uri} is outside and has no version")
+                return {OUTSIDE: found.uri, "at": list(at)}
             return {"content": identity, "at": list(at)}
         case list():
             return [_content(item, artifact) for item in value]

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from tidemill.core.bindings import RunField
 from tidemill.core.causes import Cause
 from tidemill.core.expressions import ExpressionError, holds
-from tidemill.core.graph import Sub
+from tidemill.core.graph import Call, Sub
 from tidemill.core.instances import Instance, Key, Step
 from tidemill.core.joins import Counts
 from tidemill.core.records import Artifact
@@ -107,7 +107,7 @@ class _DryRun:
         state = TaskState.SUCCEEDED
         match decision:
             case Execute(cache_miss=miss):
-                line = PlanLine(path, depth, "run", f"not reused: {miss}" if miss else "")
+                line = PlanLine(path, depth, "run", f"not reused: {miss}" if miss else _each_time(site))
             case Reuse(outputs=outputs, source=source):
                 self._outputs[key] = outputs
                 line = PlanLine(path, depth, "reuse", f"kept from {source}")
@@ -179,6 +179,8 @@ class _DryRun:
             state = self._state(edge.up, key.instance[: edge.shared])
             if edge.soft and state is TaskState.SKIPPED:
                 state = TaskState.SUCCEEDED
+            if edge.follow and state is TaskState.SUCCEEDED:
+                continue  # it says how many there are, and nothing of how they end
             counts.add(state)
             if edge.setup and state.final:
                 counts.setups += 1
@@ -206,6 +208,9 @@ class _DryRun:
 
     def setup_end(self, key: Key) -> TaskState | None:
         return None
+
+    def import_id(self, key: Key) -> str:
+        return f"plan/{key}"
 
     def previous(self, path: str) -> TaskState | None:
         return None
@@ -269,6 +274,16 @@ class _DryRun:
         answer, artifacts = self._look_up(key.path, parts)
         self._artifacts.update(artifacts)
         return answer
+
+
+def _each_time(site: Site) -> str:
+    """Why nobody asks for a kept result of this task."""
+    match site.node.body:
+        case Call(acts=True) if site.node.cache is not None:
+            return "runs each time (it acts outside, or reads by key)"
+        case Call() if site.node.cache is None:
+            return "runs each time (no cache=True)"
+    return ""
 
 
 def _in_order(wiring: Wiring, path: str) -> list[Site]:

@@ -33,10 +33,16 @@ class CacheHit:
 
 @dataclass(frozen=True, slots=True)
 class CacheMiss:
-    """`parts` is the key with what was observed outside, such as the content of files; None if nothing was."""
+    """`parts` is the key with what was observed outside, such as the content of files; None if nothing was.
+
+    `alone`: it is computed whoever else computes the same. `unusable`: the stamp of an entry that is there, and cannot
+    be used.
+    """
 
     reason: str = ""
     parts: Mapping[str, Any] | None = None
+    alone: bool = False
+    unusable: str = ""
 
 
 class Facts(Protocol):
@@ -51,6 +57,10 @@ class Facts(Protocol):
 
     def setup_end(self, key: Key) -> TaskState | None:
         """How the worst of the indirect setups ended, or None if all succeeded."""
+        ...
+
+    def import_id(self, key: Key) -> str:
+        """The id of what a task run imports now. An artifact is never changed: imported again, it is another one."""
         ...
 
     def previous(self, path: str) -> TaskState | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
-from tidemill.core.bindings import RESULT, Absent, Binding, Const, RunField, children
+from tidemill.core.bindings import RESULT, Absent, Binding, Const, children
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.expressions import ExpressionError, holds
 from tidemill.core.graph import (
+    ONCE,
     Call,
     Container,
     Empty,
@@ -31,9 +32,9 @@ from tidemill.core.joins import Join, judge
 from tidemill.core.records import Artifact, PollFunction, RunCommand, RunFunction, Work
 from tidemill.core.states import TaskState
 from tidemill.core.types import judge_value
-from tidemill.core.values import MISSING, ArtifactRef, Value, references
+from tidemill.core.values import MISSING, ArtifactRef, Value, digest, references
 from tidemill.core.wiring import Edge, Site
-from tidemill.planning.cachekey import NotCacheable, key_parts, names_files
+from tidemill.planning.cachekey import NotCacheable, hangs_on_what_is_outside, key_parts
 from tidemill.planning.expand import NotMappable, count_of, length_of
 from tidemill.planning.facts import CacheHit, Facts, NotYet
 from tidemill.planning.resolve import Absence, Place, Unbound, reduce_inputs, text, value_of
@@ -88,7 +89,8 @@ class Hold:
 class Execute:
     """An attempt may start.
 
-    `limits` are (key, slots); `used` the artifacts that reach it; `cache_parts` the parts of its key, if it is kept.
+    `limits` are (key, slots); `used` the artifacts that reach it; `cache_parts` the parts of its key, if it is kept;
+    `unusable` the stamp of a kept result that is damaged.
     """
 
     work: Work
@@ -98,6 +100,7 @@ class Execute:
     used: tuple[str, ...] = ()
     cache_parts: Mapping[str, Any] | None = None
     cache_miss: str = ""
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,11 @@ def repeat(site: Site, instance: Instance, facts: Facts) -> Decision:
 
 
 def _join(site: Site, instance: Instance, facts: Facts) -> Decision | None:
-    verdict = judge(site.node.join, facts.counts(Key(site.path, instance)))
+    counts = facts.counts(Key(site.path, instance))
+    verdict = judge(site.node.join, counts)
     match verdict:
+        case True if counts.expanding:
+            return Undecided("upstreams")
         case True:
             return None
         case False:
@@ -168,14 +174,18 @@ _FAILING = (TaskState.FAILED, TaskState.CANCELLED, TaskState.UPSTREAM_FAILED)
 def _blame(site: Site, instance: Instance, facts: Facts, verdict: TaskState) -> Cause:
     """Which upstreams a node ends for without having started, the ones that failed of themselves first."""
     was = "was skipped" if verdict is TaskState.SKIPPED else "did not succeed"
+    rule = site.node.join
+    needed = rule in (Join.ALL_SUCCESS, Join.NONE_FAILED, Join.NONE_FAILED_MIN_ONE_SUCCESS)
     if site.own and len(instance) == site.width:
         followed = ", ".join(edge.up for edge in site.ups if edge.follow)
+        if not needed:
+            message = f"its join rule {rule.value} does not hold for the instance of {followed} that it follows"
+            return Cause(CauseKind.UPSTREAM, message, by=followed)
         return Cause(CauseKind.UPSTREAM, f"the instance of {followed} that it follows {was}", by=followed)
     wanted = _FAILING if verdict is TaskState.UPSTREAM_FAILED else (TaskState.SKIPPED,)
     ends = {edge.up: _end_of(edge, instance, facts) for edge in site.ups}
     found = [path for state in wanted for path, end in ends.items() if end is state]
-    rule = site.node.join
-    if not found or rule not in (Join.ALL_SUCCESS, Join.NONE_FAILED, Join.NONE_FAILED_MIN_ONE_SUCCESS):
+    if not found or not needed:
         ended = ", ".join(f"{path} {end.value}" for path, end in ends.items() if end.final)
         return Cause(CauseKind.UPSTREAM, f"its join rule {rule.value} does not hold: {ended or 'nothing has ended'}")
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -266,7 +276,7 @@ def _body(place: Place, facts: Facts) -> Decision:
         case Import(uri=uri, type=kind, metadata=metadata):
             values = {name: value_of(part, place, facts) for name, part in metadata.items()}
             where = _name(value_of(uri, place, facts), "the URI of an artifact")
-            id = f"{facts.run(RunField.RUN_ID)}/{Key(place.site.path, place.instance)}"
+            id = facts.import_id(Key(place.site.path, place.instance))
             artifact = Artifact(id, str(kind), values, uri=where)
             return End(TaskState.SUCCEEDED, outputs={RESULT: ArtifactRef(id)}, artifacts=(artifact,))
     raise Unbound(f"nothing is known about running a {type(node.body).__name__}")
@@ -317,13 +327,13 @@ def _execute(place: Place, facts: Facts, work: Work) -> Decision:
     node = place.site.node
     inputs = reduce_inputs(node.inputs, place, facts)
     limits = tuple(
-        (_name(value_of(limit.key, place, facts), "the name of a limit"), _slots(value_of(limit.slots, place, facts)))
+        (_limit_key(value_of(limit.key, place, facts)), _slots(value_of(limit.slots, place, facts)))
         for limit in node.limits
     )
     resources = {name: value_of(binding, place, facts) for name, binding in node.resources.items()}
     used = tuple(dict.fromkeys(ref.id for binding in inputs.values() for ref in reduced_references(binding)))
     parts: Mapping[str, Any] | None = None
-    miss = ""
+    miss, alone, unusable = "", False, ""
     if node.cache is not None and isinstance(node.body, Call) and not node.body.acts:
         declared = {name: value_of(part, place, facts) for name, part in node.cache.parts.items()}
         try:
@@ -334,10 +344,12 @@ def _execute(place: Place, facts: Facts, work: Work) -> Decision:
             answer = facts.cached(Key(place.site.path, place.instance), made)
             if isinstance(answer, CacheHit):
                 return Reuse(answer.outputs, answer.source)
-            miss = answer.reason
-            if answer.parts is not None or names_files(made):
+            miss, alone, unusable = answer.reason, answer.alone, answer.unusable
+            if answer.parts is not None or hangs_on_what_is_outside([made["inputs"], made["declared"]]):
                 parts = answer.parts
-    return Execute(work, inputs, limits, resources, used, parts, miss)
+    if parts is not None and not alone:
+        limits = (*limits, (ONCE + digest(parts), 1))
+    return Execute(work, inputs, limits, resources, used, parts, miss, unusable)
 
 
 def reduced_references(binding: Binding) -> list[ArtifactRef]:
@@ -347,6 +359,13 @@ def reduced_references(binding: Binding) -> list[ArtifactRef]:
             return list(references(value))
         case _:
             return [ref for inner in children(binding) for ref in reduced_references(inner)]
+
+
+def _limit_key(value: Value) -> str:
+    key = _name(value, "the name of a limit")
+    if key.startswith(ONCE):
+        raise Unbound(f"the name of a limit, {key!r}, begins with {ONCE!r}, which is for results that are kept")
+    return key
 
 
 def _name(value: Value, what: str) -> str:

@@ -39,12 +39,15 @@ def execute(
     cancellation: Cancellation | None = None,
     scratch_root: Path | None = None,
     usage: Callable[[], Usage] | None = None,
+    results: Callable[[], ArtifactStore] | None = None,
+    calling: Callable[..., Any] = call,
 ) -> Report:
     """Run the attempt to its end, whatever that is, and describe it. Raises ChannelLost, after which nobody listens.
 
     `store` opens the artifact store, for those that need it. `usage` says what the process has used up to now.
+    `results` opens another store for what the task gives. `calling` calls the user's function with its arguments.
     """
-    attempt = _Attempt(ticket, store, link, cancellation or Cancellation(), scratch_root)
+    attempt = _Attempt(ticket, store, link, cancellation or Cancellation(), scratch_root, results or store, calling)
     begun, cpu = time.monotonic(), time.process_time()
     with attempt.context.active():
         report = attempt.run()
@@ -63,11 +66,14 @@ class _Attempt:
         link: Link,
         cancellation: Cancellation,
         scratch_root: Path | None,
+        results: Callable[[], ArtifactStore],
+        calling: Callable[..., Any],
     ) -> None:
         self.ticket = ticket
+        self._calling = calling
         self.mask = masking(ticket.secrets)
         self._inputs = Inputs(store, lambda: self.context.scratch)
-        self._outputs = Outputs(ticket.attempt, store, lambda: self.context.scratch)
+        self._outputs = Outputs(ticket.attempt, results, lambda: self.context.scratch)
         self.context = Context(ticket, link, self._outputs.keep, self._inputs.resolve, cancellation, scratch_root)
         self._hook_notes: list[str] = []
 
@@ -106,7 +112,7 @@ class _Attempt:
 
     def _call(self, function: Callable[..., Any]) -> Any:
         positional, named = self._inputs.arguments(function, self.ticket.inputs, self.ticket.artifacts)
-        return call(function, *positional, **named)
+        return self._calling(function, *positional, **named)
 
     def _succeeded(self, returned: Any, returns: Returns, specs: Any) -> Report:
         outputs, artifacts = self._outputs.keep_all(returned, returns, specs)

@@ -22,7 +22,7 @@ Mask = Callable[[str], str]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Frames that lie between the process and the user's function.
-_OURS = (str(_PACKAGE / "worker"), str(_PACKAGE / "authoring"), str(_PACKAGE / "executors"))
+_OURS = tuple(str(_PACKAGE / folder) for folder in ("worker", "authoring", "executors", "testing"))
 _MACHINERY = ("asyncio", "importlib")
 
 

@@ -49,6 +49,12 @@ def load_function(reference: FunctionRef) -> Callable[..., Any]:
     return cast(Callable[..., Any], function)
 
 
+def forget(module: ModuleType) -> None:
+    """Load the file of this module anew when it is asked for again."""
+    for file in [file for file, known in _by_file.items() if known is module]:
+        del _by_file[file]
+
+
 def unwrap(found: Any) -> Any:
     """The plain function of a task, or what was given."""
     inner = None if inspect.isroutine(found) or inspect.isclass(found) else getattr(found, "function", None)

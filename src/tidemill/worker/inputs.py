@@ -14,7 +14,7 @@ from tidemill.core.records import Artifact
 from tidemill.core.values import ArtifactRef
 from tidemill.planning.resolve import text
 from tidemill.storage.artifacts.content import Content, Kind
-from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactError, ArtifactMissing
+from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactError, ArtifactMissing, StoreUnwritable
 from tidemill.storage.artifacts.store import ArtifactStore
 from tidemill.storage.artifacts.values import load
 from tidemill.worker.failures import Fault, one_line
@@ -56,6 +56,8 @@ class Inputs:
                 values[name] = self._argument(binding, wanted.get(name, EMPTY), artifacts)
             except Fault as fault:
                 raise Fault(fault.kind, f"input {name!r}: {fault.message}", fault.error) from None
+            except StoreUnwritable as error:
+                raise Fault(CauseKind.INFRASTRUCTURE, f"input {name!r}: {_sentence(error)}", error) from None
             except (TidemillError, ValueError, LookupError) as error:
                 raise Fault(CauseKind.DATA, f"input {name!r}: {_sentence(error)}", error) from None
         return _bound(function, shape, values)
@@ -85,6 +87,8 @@ class Inputs:
                         wrong[artifact.id] = f"a part of {artifact.digest} is not in the artifact store"
                 except (ArtifactDamaged, ArtifactMissing) as error:
                     wrong[artifact.id] = error.message
+                except StoreUnwritable:
+                    break  # what was found is told; the rest shows when it is needed
         return wrong
 
     def _argument(self, binding: Binding, annotation: Any, artifacts: Mapping[str, Artifact]) -> Any:

@@ -23,6 +23,7 @@ from tidemill.worker.leaving import leave_at_once
 from tidemill.worker.nursery import Nursery
 from tidemill.worker.setting import Setting
 from tidemill.worker.shapes import prepare
+from tidemill.worker.store import import_store
 from tidemill.worker.warming import import_asyncio, import_codecs, warm_up
 
 
@@ -37,6 +38,7 @@ def main() -> None:
     get_ready()
     entry = setting.import_entry(tell=True)
     import_codecs()
+    import_store()
     if entry is not None:
         import_asyncio(vars(entry))
         prepare(setting.module, setting.file, vars(entry))

@@ -22,6 +22,7 @@ from tidemill.worker.execute import execute
 from tidemill.worker.functions import unwrap
 from tidemill.worker.hooks import AWAITING
 from tidemill.worker.messages import FROM_WORKER, Done, decode, decode_as, encode
+from tidemill.worker.outputs import PREVIEWS
 
 
 def nothing(value: int = 0) -> int:
@@ -39,7 +40,7 @@ class _NoOwner:
 
 
 def import_codecs() -> None:
-    """Import the codecs for what the entry has imported: its tasks are likely to return it."""
+    """Import the codecs for what the entry has imported, and what looks at it: its tasks are likely to return it."""
     for kind, names in TYPES.items():
         library = kind.partition(".")[0]
         if library in sys.modules and library not in sys.stdlib_module_names:
@@ -47,6 +48,7 @@ def import_codecs() -> None:
                 # A codec that cannot be used is told to the task that needs it.
                 with contextlib.suppress(Exception):
                     codec(name)
+                    importlib.import_module(PREVIEWS)
 
 
 def import_asyncio(entry: Mapping[str, Any]) -> None:

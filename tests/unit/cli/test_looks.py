@@ -66,6 +66,8 @@ def test_what_was_written_over_is_not_shown() -> None:
 
 
 def test_marks_become_ascii_where_need_be() -> None:
-    assert looks.plain_marks("✓ ● é", "ascii") == "+ * é"
+    assert looks.plain_marks("✓ ● é", "ascii") == r"+ * \xe9"
+    assert looks.plain_marks("✓ é", "latin-1") == "+ é"
+    assert looks.plain_marks("└─ 東", "no-such-encoding") == r"`- \u6771"
     assert looks.plain_marks("✓ ●", "utf-8") == "✓ ●"
     assert looks.plain_marks("✓", None) == "+"

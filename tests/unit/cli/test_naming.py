@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tidemill.actions.naming import find_task, key_of
+from tidemill.actions.naming import find_task, key_of, path_meant, whole_task
 from tidemill.core.errors import InputError, NotFound
 from tidemill.core.history import RunRecord, TaskKind, TaskRecord
 from tidemill.core.states import RunState, TaskState
@@ -45,6 +45,8 @@ ROWS = [
         ("again/try[0]", "again/try[0#1]"),
         ("again/try[0#0]", "again/try[0]"),
         ("/load/", "load"),
+        ("fit[1][0]", "folds/fit[1][0]"),
+        ("try", "again/try[0#1]"),
     ],
 )
 def test_the_one_that_is_meant(text: str, found: str) -> None:
@@ -76,3 +78,27 @@ def test_what_is_said_otherwise(text: str, kind: type[InputError], message: str,
     with pytest.raises(kind) as caught:
         find_task(RUN, ROWS, text, ["later", "load"])
     assert (caught.value.message, caught.value.remedy) == (message, remedy)
+
+
+def test_a_short_name_is_enough_where_it_is_the_only_one() -> None:
+    known = ["fit", "a/fit", "a/b/fit", "a/tell", "a/b/c"]
+    assert path_meant("tell", known) == "a/tell"
+    assert path_meant("fit", known) == "fit", "the whole path goes before the ends of others"
+    assert path_meant("b/fit", known) == "a/b/fit"
+    assert path_meant("else", known) == "else"
+    with pytest.raises(InputError) as caught:
+        path_meant("fit", known[1:])
+    assert caught.value.message == "there are 2 tasks 'fit'"
+    assert caught.value.remedy == "write more of its path: a/b/fit, a/fit"
+
+
+def test_what_goes_for_a_whole_task_takes_no_instance() -> None:
+    known = ["load", "a/fit"]
+    assert whole_task("p", "fit", known, "--refresh") == "a/fit"
+    with pytest.raises(InputError) as caught:
+        whole_task("p", "fit[1]", known, "--refresh")
+    assert caught.value.message == "'fit[1]' is one instance, and --refresh is for a whole task"
+    assert caught.value.remedy == "--refresh a/fit"
+    with pytest.raises(NotFound) as missing:
+        whole_task("p", "fti", known, "--from")
+    assert (missing.value.message, missing.value.remedy) == ("pipeline p has no task 'fti'", "did you mean 'fit'?")

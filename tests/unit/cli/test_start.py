@@ -65,7 +65,7 @@ def test_nothing_said_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_module_is_the_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tidemill", "--home", str(tmp_path / "home"), "runs", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert json.loads(done.stdout) == {"runs": [], "more": False}
+    assert json.loads(done.stdout) == {"runs": [], "more": False, "notes": []}
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:

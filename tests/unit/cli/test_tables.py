@@ -14,11 +14,13 @@ import pytest
 from tests.rules.sources import ROOT
 from tests.unit.cli.recorded import record_home
 from tidemill.cli import looks
-from tidemill.cli.main import main
+from tidemill.cli.main import Globals, main
+from tidemill.cli.output import Out
 
 RUNS = """\
 RUN           STATE        PIPELINE  STARTED                TOOK  CAUSE
-abc123def456  ✗ failed     churn     2026-03-01 08:30:00  1m 15s  train failed:…
+abc123def456  ✗ failed     churn     2026-03-01 08:30:00  1m 15s
+    train failed: 1 of its instances failed
 bbb           ✓ succeeded  nightly   2026-03-01 08:28:30    0.2s
 """
 
@@ -35,10 +37,13 @@ churn  run abc123def456  ✗ failed  in 1m 15s
 TASK                  STATE              TRIES  TOOK   CPU  MEMORY  CAUSE
 load                  ✓ succeeded            1  2.5s  1.2s  120 MB
 train[0]              ✓ succeeded            1  3.0s  1.5s  120 MB
-train[1]              ✗ failed               2  7.0s  3.5s  120 MB  ValueError:…
+train[1]              ✗ failed               2  7.0s  3.5s  120 MB
+    ValueError: the matrix is singular and cannot be inverted
 train[2]              ✓ succeeded            1  3.0s  1.5s  120 MB
-a_task_with_a_name_…  ✗ upstream failed                             something b…
-when_1                ✗ upstream failed                             something b…
+a_task_with_a_name_…  ✗ upstream failed
+    something before it failed
+when_1                ✗ upstream failed
+    something before it failed
 
 ✗ train[1]  ValueError: the matrix is singular and cannot be inverted
   why, with its traceback: tidemill show abc123def456 --task 'train[1]'
@@ -50,8 +55,10 @@ when_1                ✗ upstream failed                             something 
 
 WIDE = f"""
 load            ✓ succeeded            1     2.5s     1.2s  120 MB
-{looks.TIMES}1000 train     ✗ failed            1001  16m 46s  25m 02s  120 MB  999 succeed…
-  train[1]      ✗ failed               2     7.0s     3.5s  120 MB  ValueError:…
+{looks.TIMES}1000 train     ✗ failed            1001  16m 46s  25m 02s  120 MB
+    999 succeeded, 1 failed
+  train[1]      ✗ failed               2     7.0s     3.5s  120 MB
+    ValueError: the matrix is singular and cannot be inverted
 """
 
 TASK = """\
@@ -66,8 +73,12 @@ inputs
   x from each x
 
 TRY  STATE     STARTED              TOOK   CPU  MEMORY  CAUSE
-  1  ✗ failed  2026-03-01 08:30:03  3.0s  1.5s  120 MB  ValueError: the matrix …
-  2  ✗ failed  2026-03-01 08:30:03  4.0s  2.0s  120 MB  ValueError: the matrix …
+  1  ✗ failed  2026-03-01 08:30:03  3.0s  1.5s  120 MB  ValueError: the matrix
+                                                        is singular and cannot
+                                                        be inverted
+  2  ✗ failed  2026-03-01 08:30:03  4.0s  2.0s  120 MB  ValueError: the matrix
+                                                        is singular and cannot
+                                                        be inverted
 """
 
 
@@ -112,6 +123,44 @@ def test_one_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_home(tmp_path).close()
     text = printed(capsys, tmp_path, "show", "abc", "--task", "train[1]")
     assert re.sub(r"\S*recorded\.py:\d+", "recorded.py:LINE", text) == TASK
+
+
+WRAPPED = """\
+NAME   SIZE  WHERE
+short  1 kB  here
+long   1 kB  words that go on and on until the line is full and more of them
+             follow in the next
+whole  1 kB
+    blake2b:0f1f505852fcbaaf11053a54f8d29b2216c50006ebf3d82bfcf000c61849107f
+"""
+
+NARROW = """\
+RUN           DIGITS     LAST
+4d03ce7ab074  111111111  short
+20d7629a5244  111111111
+    a long story that is
+    told below
+"""
+
+
+def test_the_last_cell_goes_on_below(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "words that go on and on until the line is full and more of them follow in the next"
+    digest = "blake2b:0f1f505852fcbaaf11053a54f8d29b2216c50006ebf3d82bfcf000c61849107f"
+    rows = [("short", "here"), ("long", long), ("whole", digest)]
+    Out(Globals()).table(("NAME", ">SIZE", "WHERE"), [(name, "1 kB", where) for name, where in rows])
+    assert capsys.readouterr().out == WRAPPED
+
+
+def test_the_id_of_a_run_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "28")
+    rows = [("4d03ce7ab074", "1" * 9, "short"), ("20d7629a5244", "1" * 9, "a long story that is told below")]
+    Out(Globals()).table(("RUN", "DIGITS", "LAST"), rows)
+    assert capsys.readouterr().out == NARROW
+    Out(Globals()).table(("TEXT", ">MANY"), [("x", " ".join(["many words"] * 100)), ("y", "no")])
+    Out(Globals()).table(("TEXT", "MANY"), [("x", " ".join(["many words"] * 100)), ("y", "no")])
+    cut = capsys.readouterr().out.splitlines()
+    assert len(cut) == 3 + 3 + 8, "numbers are not wrapped, and a long story is cut in the end"
+    assert [line[-1] for line in cut if "…" in line] == ["…", "…"]
 
 
 def test_every_key_of_a_document_is_in_the_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

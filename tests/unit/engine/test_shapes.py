@@ -335,7 +335,8 @@ def test_an_exit_handler_is_told_how_the_rest_ended(fails: bool, expected: str) 
     assert run.of("exit") == "succeeded"
     status = run.inputs("exit")["status"]
     assert status["state"] == expected
-    assert (status["error"] or {}).get("message", "") == ("body/work failed: no disk (and 1 more)" if fails else "")
+    why = "body/work failed: no disk (and 1 other task did not succeed)" if fails else ""
+    assert (status["error"] or {}).get("message", "") == why
     assert run.state == expected, "the run stays failed although its exit task succeeded"
 
 

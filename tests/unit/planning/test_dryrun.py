@@ -43,6 +43,7 @@ def with_code(*nodes: Node, **options: Any) -> Pipeline:
 def test_what_is_not_cached_runs_and_says_what_it_waits_for() -> None:
     lines = said(pipeline(task("a"), task("b", "a")))
     assert (lines["a"].action, lines["a"].waiting_for) == ("run", "")
+    assert (lines["a"].reason, lines["b"].reason) == ("runs each time (no cache=True)", "")
     assert (lines["b"].action, lines["b"].waiting_for) == ("run", "a")
 
 

@@ -13,7 +13,7 @@ from tidemill.core.bindings import Apply, Binding, Const, DictOf, FunctionRef, L
 from tidemill.core.graph import Cache, Call, Combine, Each, Node, OutputSpec, Over, Pipeline, Scope
 from tidemill.core.records import Artifact
 from tidemill.core.values import ArtifactRef
-from tidemill.planning.cachekey import NotCacheable, key_parts
+from tidemill.planning.cachekey import OUTSIDE, NotCacheable, hangs_on_what_is_outside, key_parts
 from tidemill.planning.expand import NotMappable, count_of, length_of, split_index
 from tidemill.planning.explain import differences
 
@@ -142,9 +142,15 @@ def test_an_int_a_float_and_a_bool_are_three_things() -> None:
     assert len(set(keys)) == 3
 
 
+def test_what_is_outside_and_has_no_version_is_to_be_looked_at() -> None:
+    plain = parts({"x": ref("versioned"), "y": Const([1])})
+    assert not hangs_on_what_is_outside(plain["inputs"])
+    assert parts({"x": ref("outside")})["inputs"] == {"x": {OUTSIDE: "s3://x", "at": []}}
+    deep = parts({"x": ListOf((DictOf({"a": ref("outside")}),))})
+    assert hangs_on_what_is_outside(deep["inputs"])
+
+
 def test_what_cannot_be_identified_has_no_key() -> None:
-    with pytest.raises(NotCacheable, match="s3://x is outside and has no version"):
-        parts({"x": ref("outside")})
     with pytest.raises(NotCacheable, match="code of user:f has no fingerprint"):
         parts({}, code="")
     with pytest.raises(NotCacheable, match="Output is not a reduced binding"):

@@ -78,11 +78,20 @@ def test_metrics(outputs: Outputs, value: Any) -> None:
     assert artifact.digest == ""
 
 
-@pytest.mark.parametrize("value", [0.5, {"a": "b"}, {"a": None}, [1]])
-def test_metrics_are_numbers_by_name(outputs: Outputs, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.5, "of type builtins.float was returned"),
+        ({"acc": "high"}, "the metric 'acc' is a text"),
+        ({"ok": 1, "a": None, "b": [1]}, "the metric 'a' is None, and 1 more are no numbers"),
+        ([1], "a list was returned"),
+    ],
+)
+def test_metrics_are_numbers_by_name(outputs: Outputs, value: Any, said: str) -> None:
     with pytest.raises(Fault, match="declared as Metrics") as caught:
         outputs.keep("scores", value, OutputSpec(Type("Metrics")))
     assert caught.value.kind is CauseKind.DATA
+    assert str(caught.value).endswith(f"expected; {said}")
 
 
 def test_a_path_to_nothing_is_an_error(outputs: Outputs, tmp_path: Path) -> None:

@@ -87,6 +87,10 @@ def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
                 made = f" of {payload['by']}" if payload.get("by") else ""
                 said = f"{payload.get('problem', '')}; {payload.get('then', '')}"
                 yield _stamped(at, f"{key} found artifact {payload.get('artifact', '')}{made} damaged: {said}")
+            case Noted(kind="limit.refused", at=at, key=key, payload={"by": str(attempt)}):
+                other = attempt.rpartition(".")[0]
+                who = "another task of this run" if other == run.id else f"run {other}" if other else "somebody"
+                yield _stamped(at, f"{key} waits: {who} computes the same result")
             case Noted(kind="executor.note", at=at, payload=payload):
                 yield _stamped(at, f"note: {payload.get('text', '')}")
             case _:

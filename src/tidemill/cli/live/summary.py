@@ -31,11 +31,11 @@ def summarize(out: Out, app: App, view: RunView) -> None:
     text, style = out.state(run.state)
     out.say((text, f"bold {style}"), f"  {run.pipeline}  run {run.id}", f"  in {took}" if took else "")
     counts = ", ".join(f"{number} {looks.word(state)}" for state, number in view.counts().items())
-    reused = sum(bool(task.record and task.record.reused_from) for task in view.tasks)
+    reused = sum(bool(task.record and task.record.reused_from) for task in view.tasks if task.kind is TaskKind.LEAF)
     out.say("  tasks      ", counts or "none", f" ({reused} reused)" if reused else "")
     if view.made:
         stored = sum(made.artifact.size for made in view.made)
-        where = near(app.settings.artifacts)
+        where = app.settings.artifacts_url or near(app.settings.artifacts)
         out.say("  artifacts  ", f"{len(view.made)}, {looks.size(stored) or '0 B'}, in {where}")
     for label, command in _next_commands(view):
         out.say(f"  {label:9}  ", (command, "bold"))
@@ -95,8 +95,9 @@ def _next_commands(view: RunView) -> list[tuple[str, str]]:
     match run.state:
         case RunState.FAILED:
             logged = task is not None and task.attempts
-            logs = [("logs", f"tidemill logs {run.id} {shlex.quote(str(task.key))}")] if task and logged else []
-            return [*look, *logs, ("go on", f"tidemill retry {run.id}")]
+            name = f"{run.id} {shlex.quote(str(task.key))}" if task and logged else ""
+            offered = [("logs", f"tidemill logs {name}"), ("debug", f"tidemill replay {name} --pdb")] if name else []
+            return [*look, *offered, ("go on", f"tidemill retry {run.id}")]
         case RunState.CANCELLED:
             return [*look, ("go on", f"tidemill retry {run.id}")]
         case RunState.SUCCEEDED:

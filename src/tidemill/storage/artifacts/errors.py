@@ -3,7 +3,7 @@
 StorageError
 └── ArtifactError        code "artifact"
     ├── ArtifactMissing, ArtifactDamaged, ArtifactUnreadable, WrongKind, TargetExists
-    └── StoreUnwritable  no room, a read-only file system, no right to write
+    └── NotObserved · StoreUnwritable (no room, no right) ── StoreUnreachable, StoreRefused (of a store elsewhere)
 InputError: CodecUnknown · CodecMissing · NotStorable      StateError: CodecUnsafe
 """
 
@@ -36,10 +36,28 @@ class ArtifactUnreadable(ArtifactError):
     code = "artifact-unreadable"
 
 
+class NotObserved(ArtifactError):
+    """Nothing tells what version of a URI this is: what hangs on it is computed anew."""
+
+    code = "artifact-not-observed"
+
+
 class StoreUnwritable(ArtifactError):
     """The place does not take the bytes: there is no room, or it may not be written to. Nothing was half kept."""
 
     code = "artifact-store-unwritable"
+
+
+class StoreUnreachable(StoreUnwritable):
+    """A remote store does not answer: it is worth trying again, once the network or the service is back."""
+
+    code = "artifact-store-unreachable"
+
+
+class StoreRefused(StoreUnwritable):
+    """A remote store answers and says no: its bucket is not there, or these credentials may not use it."""
+
+    code = "artifact-store-refused"
 
 
 class WrongKind(ArtifactError):

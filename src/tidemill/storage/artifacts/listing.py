@@ -9,7 +9,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +113,11 @@ def _check_together(entries: tuple[Entry, ...]) -> None:
             parent = parent.rpartition("/")[0]
 
 
-def scan(folder: Path) -> Iterator[Found]:
+Skip = Callable[[str, bool], bool]
+"""Whether to pass over what has this path inside the folder, and is a folder itself or not."""
+
+
+def scan(folder: Path, skip: Skip | None = None) -> Iterator[Found]:
     """Every file and empty folder under `folder`, links followed while they stay inside. Raises NotStorable."""
     root = os.path.realpath(folder)
     if not os.path.isdir(root):
@@ -126,6 +130,8 @@ def scan(folder: Path) -> Iterator[Found]:
             yield Found(prefix.rstrip("/"), Path(place), True)
         for child in children:
             name = prefix + child.name
+            if skip is not None and skip(name, child.is_dir()):
+                continue
             real = _real(child, root, name)
             mode = os.stat(real).st_mode
             if stat.S_ISREG(mode):

@@ -27,6 +27,7 @@ from tidemill.storage.artifacts.digests import LARGE, digest_of, digest_of_strea
 from tidemill.storage.artifacts.errors import ArtifactDamaged, ArtifactMissing, NotStorable, WrongKind
 from tidemill.storage.artifacts.files import remove
 from tidemill.storage.artifacts.listing import Entry, encode, scan
+from tidemill.storage.artifacts.locks import exclusive, shared
 from tidemill.storage.artifacts.obstacles import writing_to
 from tidemill.storage.artifacts.unpack import REMEDY, describe_damage, materialize
 from tidemill.storage.artifacts.writers import is_of_the_dead, new_name
@@ -154,10 +155,11 @@ class LocalStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self._objects, self.root):
                 _flush_path(folder)
-        os.replace(temporary, target)
-        AFTER_RENAME()
-        # Last: until then the file's age tells whether its writer is dead, and after a crash here it is hashed again.
-        os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
+        with shared(target.parent):
+            os.replace(temporary, target)
+            AFTER_RENAME()
+            # Last: until then the age of the file tells whether its writer is dead, and after a crash it is hashed.
+            os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
 
     def _is_whole(self, content: Content) -> bool:
         """Whether the bytes are there and undamaged, so that putting them again also heals what went bad."""
@@ -169,8 +171,9 @@ class LocalStore:
             with open(target, "rb") as source:
                 if digest_of_stream(source)[0] != content.digest:
                     return False
-            # Tells a collector that these bytes are wanted again.
-            os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
+            # Tells a collector that these bytes are wanted again; it fails if they have just been collected.
+            with shared(target.parent):
+                os.utime(target, ns=(time.time_ns(), UNTOUCHED_NS))
         except FileNotFoundError:
             return False
         except PermissionError:
@@ -288,10 +291,15 @@ class LocalStore:
 
     # --- collecting ---------------------------------------------------------------------------------------------------
 
-    def delete(self, digest: str) -> bool:
-        self._checkouts.discard(digest)
+    def delete(self, digest: str, untouched_since: float | None = None) -> bool:
+        target = self._object(digest)
         try:
-            self._object(digest).unlink()
+            with exclusive(target.parent):
+                touched = self.touched_at(digest)
+                if touched is None or (untouched_since is not None and touched >= untouched_since):
+                    return False
+                self._checkouts.discard(digest)
+                target.unlink()
         except FileNotFoundError:
             return False
         return True

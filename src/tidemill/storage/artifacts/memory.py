@@ -101,8 +101,10 @@ class MemoryStore:
     def touched_at(self, digest: str) -> float | None:
         return self._touched.get(check_digest(digest))
 
-    def delete(self, digest: str) -> bool:
+    def delete(self, digest: str, untouched_since: float | None = None) -> bool:
         with self._lock:
+            if untouched_since is not None and self._touched.get(digest, 0.0) >= untouched_since:
+                return False
             self._touched.pop(check_digest(digest), None)
             return self._kept.pop(digest, None) is not None
 

@@ -32,7 +32,7 @@ class ArtifactStore(Protocol):
         ...
 
     def path_of(self, content: Content) -> Path | None:
-        """A local, read-only path that may be memory-mapped; None if the store is not local."""
+        """A local, read-only path that may be memory-mapped, if need be fetched; None if the store is in memory."""
         ...
 
     def open(self, content: Content) -> BinaryIO:
@@ -67,8 +67,12 @@ class ArtifactStore(Protocol):
         """Seconds since the epoch when these bytes were last put: a collector spares what was put a moment ago."""
         ...
 
-    def delete(self, digest: str) -> bool:
-        """Remove the bytes (of a tree: its listing). False if they were not there."""
+    def delete(self, digest: str, untouched_since: float | None = None) -> bool:
+        """Remove the bytes (of a tree: its listing). False if they were not there.
+
+        With `untouched_since` (seconds since the epoch) also if they were put at that moment or later; a store of this
+        machine decides and removes at once, so that whoever puts them meanwhile has them.
+        """
         ...
 
     def digests(self) -> Iterator[str]:

@@ -180,16 +180,23 @@ def follow(path: Path, stop: Callable[[], bool], wait: Callable[[], None], start
             source.close()
 
 
-def last(path: Path, within: int = 8192) -> Record | None:
-    """The last record of the file, if it begins in the last `within` bytes; costs the same for a log of any size."""
+def last(path: Path) -> Record | None:
+    """The last record of the file, if it is not a very long one."""
+    return next(iter(tail(path, 1)), None)
+
+
+def tail(path: Path, number: int, within: int = 8192) -> list[Record]:
+    """The last records that begin in the last `within` bytes, in order; costs the same for a log of any size."""
     try:
         with open(path, "rb") as source:
             source.seek(0, 2)
-            source.seek(max(source.tell() - within, 0))
-            lines = source.read(within).split(b"\n")[:-1]
+            start = max(source.tell() - within, 0)
+            source.seek(start)
+            # The first one may have begun before.
+            lines = source.read(within).split(b"\n")[1 if start else 0 : -1]
     except OSError:
-        return None
-    return next((record for line in reversed(lines) if (record := _parse(line + b"\n")) is not None), None)
+        return []
+    return [record for line in lines[-number:] if (record := _parse(line + b"\n")) is not None]
 
 
 def _parse(line: bytes) -> Record | None:

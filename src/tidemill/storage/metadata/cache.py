@@ -37,6 +37,11 @@ class CacheEntry:
     created_at: datetime
     expires_at: datetime | None
 
+    @property
+    def stamp(self) -> str:
+        """What another entry of the same key has otherwise."""
+        return f"{self.run}/{self.path}/{self.instance}@{self.created_at.isoformat()}"
+
 
 _NAMES = cache_entries.c.keys()
 _fields = select(*(cache_entries.c[name] for name in CacheEntry.__dataclass_fields__))
@@ -58,6 +63,7 @@ def put(
     insert = insert_into(connection.dialect.name, cache_entries)
     pipeline = select(runs.c.pipeline).where(runs.c.id == bindparam("of_run")).scalar_subquery()
     fresh = {name: insert.excluded[name] for name in _NAMES if name not in ("team", "key")}
+    fresh["former"] = cache_entries.c.outputs
     connection.execute(
         insert.values(pipeline=func.coalesce(pipeline, "")).on_conflict_do_update(
             index_elements=["team", "key"], set_=fresh
@@ -73,6 +79,7 @@ def put(
             "outputs": mapping_out(outputs),
             "created_at": required_moment_out(created_at),
             "expires_at": moment_out(expires_at),
+            "former": "",
         },
     )
 
@@ -83,12 +90,13 @@ def get(connection: Connection, team: str, key: str, now: datetime) -> CacheEntr
     return _first(connection, _fields.where(cache_entries.c.team == team, cache_entries.c.key == key, alive))
 
 
-def latest_for(connection: Connection, team: str, pipeline: str, path: str) -> CacheEntry | None:
-    """The newest entry of a node, expired or not: what the parts of a missed key are compared with."""
+def latest_for(connection: Connection, team: str, pipeline: str, path: str, limit: int = 1) -> list[CacheEntry]:
+    """The newest entries of a node, expired or not: what the parts of a missed key are compared with."""
     query = _fields.where(
         cache_entries.c.team == team, cache_entries.c.pipeline == pipeline, cache_entries.c.path == path
     )
-    return _first(connection, query.order_by(cache_entries.c.created_at.desc(), cache_entries.c.key).limit(1))
+    newest = query.order_by(cache_entries.c.created_at.desc(), cache_entries.c.key).limit(limit)
+    return [_entry(row) for row in connection.execute(newest)]
 
 
 def forget(connection: Connection, team: str, keys: Sequence[str]) -> int:
@@ -118,8 +126,10 @@ def forget_made_by(connection: Connection, team: str, makers: Iterable[TaskKey])
 
 def _first(connection: Connection, query: Select[Any]) -> CacheEntry | None:
     row: Row[Any] | None = connection.execute(query).first()
-    if row is None:
-        return None
+    return None if row is None else _entry(row)
+
+
+def _entry(row: Row[Any]) -> CacheEntry:
     return CacheEntry(
         key=row.key,
         parts=mapping_in(row.parts),

@@ -38,6 +38,19 @@ def answer(connection: Connection, run: str, path: str, instance: str, generatio
     return None if row is None else Effect(row.action, value_in(row.answer))
 
 
+def of_task(connection: Connection, run: str, path: str, instance: str, generation: int) -> dict[int, Effect]:
+    """The effects of one task run, by ordinal."""
+    rows = connection.execute(
+        select(effects.c.ordinal, effects.c.action, effects.c.answer).where(
+            effects.c.run == run,
+            effects.c.path == path,
+            effects.c.instance == instance,
+            effects.c.generation == generation,
+        )
+    )
+    return {row.ordinal: Effect(row.action, value_in(row.answer)) for row in rows}
+
+
 def had_by(connection: Connection, run: str) -> set[tuple[str, str, int]]:
     """Path, instance and generation of the task runs that had effects."""
     places = select(effects.c.path, effects.c.instance, effects.c.generation).distinct()

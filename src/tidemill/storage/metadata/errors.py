@@ -113,6 +113,8 @@ _SQLITE: dict[int, _Kind] = {
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CONSTRAINT: _CONFLICT,
+    # A statement that is wrong for this database, such as one that names what an older schema has not.
+    sqlite3.SQLITE_ERROR: (DatabaseRefused, *_OTHER[1:]),
     sqlite3.SQLITE_TOOBIG: _REFUSED,
     sqlite3.SQLITE_MISMATCH: _REFUSED,
     sqlite3.SQLITE_RANGE: _REFUSED,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, case, delete, or_, select, update
 
 from tidemill.core.errors import InputError
+from tidemill.core.graph import ONCE
 from tidemill.storage.metadata.encoding import name_out
 from tidemill.storage.metadata.statements import Statement, chunks, insert_into, inserting_new
 from tidemill.storage.metadata.tables import limit_claims, limits
@@ -48,6 +49,7 @@ _give_back = (
     .where(limit_claims.c.attempt.in_(bindparam("attempts", expanding=True)))
     .returning(limit_claims.c.team, limit_claims.c.key, limit_claims.c.slots)
 )
+_remove = delete(limits).where(limits.c.team == bindparam("of_team"), limits.c.key == bindparam("of_key"))
 _less = limits.c.used - bindparam("fewer", type_=limits.c.used.type)
 _free = (
     update(limits)
@@ -71,6 +73,8 @@ def define(connection: Connection, team: str, key: str, slots: int | None) -> No
 def claim(connection: Connection, team: str, attempt: str, run: str, key: str, slots: int = 1) -> bool:
     """Claim slots for an attempt; False if that would pass the limit. A key without a limit is only counted.
 
+    A key that begins with `ONCE` has one slot without having been defined.
+
     Claiming again for the same attempt and key is granted and changes nothing. Raises InputError below one slot.
     """
     if slots < 1:
@@ -81,7 +85,7 @@ def claim(connection: Connection, team: str, attempt: str, run: str, key: str, s
     if _grant.run(connection, grant):
         return True
     # Full, or nobody has defined it; then it has a row from now on, and the second try tells.
-    _define_none.run(connection, [(team, name_out(key, "the limit's key"), None, 0)])
+    _define_none.run(connection, [(team, name_out(key, "the limit's key"), 1 if key.startswith(ONCE) else None, 0)])
     if _grant.run(connection, grant):
         return True
     connection.execute(delete(limit_claims).where(limit_claims.c.attempt == attempt, limit_claims.c.key == key))
@@ -95,13 +99,22 @@ def release(connection: Connection, attempts: Sequence[str]) -> frozenset[str]:
         for team, key, slots in connection.execute(_give_back, {"attempts": some}):
             freed[team, key] += slots
     for (team, key), slots in sorted(freed.items()):
-        connection.execute(_free, {"fewer": slots, "of_team": team, "of_key": key})
+        if key.startswith(ONCE):
+            connection.execute(_remove, {"of_team": team, "of_key": key})
+        else:
+            connection.execute(_free, {"fewer": slots, "of_team": team, "of_key": key})
     return frozenset(key for _, key in freed)
 
 
 def usage(connection: Connection, team: str) -> dict[str, LimitUse]:
-    """All limits of the team and what is claimed of each, by key."""
+    """All limits of the team that somebody defined or claimed by name, and what is claimed of each, by key."""
     rows = connection.execute(
         select(limits.c.key, limits.c.slots, limits.c.used).where(limits.c.team == team).order_by(limits.c.key)
     )
-    return {key: LimitUse(slots, used) for key, slots, used in rows}
+    return {key: LimitUse(slots, used) for key, slots, used in rows if not key.startswith(ONCE)}
+
+
+def holder(connection: Connection, team: str, key: str) -> str:
+    """The attempt that holds a key of one slot, or ""."""
+    found = select(limit_claims.c.attempt).where(limit_claims.c.team == team, limit_claims.c.key == key)
+    return str(connection.execute(found).scalar() or "")

@@ -38,3 +38,9 @@ def of_open(connection: Connection, run: str) -> dict[str, dict[str, Value]]:
     for attempt, key, value in _of_open.found(connection, (run,)):
         found.setdefault(attempt, {})[key] = value_in(value)
     return found
+
+
+def of_attempt(connection: Connection, attempt: str) -> dict[str, Value]:
+    """What one attempt pushed, by key."""
+    rows = connection.execute(select(pushes.c.key, pushes.c.value).where(pushes.c.attempt == attempt))
+    return {key: value_in(value) for key, value in rows}

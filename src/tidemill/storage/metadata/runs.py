@@ -6,6 +6,7 @@ rises with each sign of life, so that an observer needs no clock of the database
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,7 +16,10 @@ from tidemill.core.causes import Cause
 from tidemill.core.errors import InputError, NotFound
 from tidemill.core.history import RunRecord
 from tidemill.core.states import RUN_MOVES, RunState, check_move
+from tidemill.storage.metadata import removing
 from tidemill.storage.metadata.encoding import (
+    list_in,
+    list_out,
     mapping_in,
     mapping_out,
     moment_in,
@@ -28,7 +32,7 @@ from tidemill.storage.metadata.encoding import (
     state_in,
 )
 from tidemill.storage.metadata.errors import DatabaseConflict
-from tidemill.storage.metadata.statements import Statement, inserting_new
+from tidemill.storage.metadata.statements import Statement, chunks, inserting_new
 from tidemill.storage.metadata.tables import KEYED, PENDING, UNFINISHED, commands, runs
 
 FREE = ""
@@ -87,7 +91,7 @@ def find(connection: Connection, team: str, prefix: str) -> RunRecord:
     ).all()
     match [_record(row) for row in rows]:
         case []:
-            raise _no_run(prefix)
+            raise _no_run(prefix, _removed(connection, team, prefix))
         case [run, *others] if not others or run.id == prefix:
             return run
         case several:
@@ -117,6 +121,25 @@ def listing(
         )
     rows = connection.execute(query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit))
     return [_record(row) for row in rows]
+
+
+def records(connection: Connection, team: str, ids: Sequence[str]) -> list[RunRecord]:
+    """The runs of the team with these ids, in any order; unknown ones are left out."""
+    found: list[RunRecord] = []
+    for some in chunks(ids):
+        found += map(_record, connection.execute(_fields.where(runs.c.team == team, runs.c.id.in_(some))))
+    return found
+
+
+def requested(connection: Connection, team: str, keys: Sequence[str]) -> dict[str, RunRecord]:
+    """The runs of the team that were asked for with these request keys, by key; keys nobody used are left out."""
+    found: dict[str, RunRecord] = {}
+    for some in chunks(keys):
+        rows = connection.execute(
+            _fields.where(text(KEYED), runs.c.team == team, runs.c.request_key.in_([key for key in some if key]))
+        )
+        found.update((run.request_key, run) for run in map(_record, rows))
+    return found
 
 
 def previous(connection: Connection, team: str, pipeline: str, before: RunRecord) -> str | None:
@@ -156,6 +179,12 @@ def change(connection: Connection, run: RunRecord, old_state: RunState) -> bool:
         )
     )
     return result.rowcount == 1
+
+
+def redefine(connection: Connection, run: RunRecord) -> bool:
+    """Give the run the definition, parameters and `refresh` of this record. False if there is no such run."""
+    values = {"definition": run.definition, "params": mapping_out(run.params), "refresh": list_out(run.refresh)}
+    return connection.execute(update(runs).where(runs.c.id == run.id).values(**values)).rowcount == 1
 
 
 def set_priority(connection: Connection, run_id: str, priority: int) -> bool:
@@ -277,8 +306,17 @@ def guard(connection: Connection, run_id: str, owner: str, epoch: int, next_seq:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _no_run(run_id: str) -> NotFound:
-    return NotFound(f"there is no run {run_id!r}", remedy="`tidemill runs` lists the newest runs")
+def _no_run(run_id: str, why: str = "") -> NotFound:
+    return NotFound(f"there is no run {run_id!r}{why}", remedy="`tidemill runs` lists the newest runs")
+
+
+def _removed(connection: Connection, team: str, prefix: str) -> str:
+    """Why there is no run any more that had this id, or "" if there never was one."""
+    found = removing.removed(connection, team, prefix)
+    if found is None:
+        return ""
+    at, reason, by = found
+    return f": it was removed on {at[:10]} by {by}, with `tidemill gc`, because {reason}"
 
 
 def _placed_at(run: RunRecord) -> str:
@@ -309,6 +347,7 @@ def _row(run: RunRecord) -> tuple[object, ...]:
         name_out(run.entry, "the entry file"),
         run.previous,
         mapping_out(run.tags),
+        list_out(run.refresh),
         run.next_seq,
         _placed_at(run),
         FREE,
@@ -342,5 +381,6 @@ def _record(row: Row[tuple[object, ...]]) -> RunRecord:
         entry=row.entry,
         previous=row.previous,
         tags=mapping_in(row.tags),
+        refresh=list_in(row.refresh),
         next_seq=row.next_seq,
     )

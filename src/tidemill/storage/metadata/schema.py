@@ -20,6 +20,11 @@ VERSION_TABLE = "tidemill_schema"
 # Any number will do, as long as it stays the same.
 _LOCK = 7_210_483_391
 
+_IS_THERE = {
+    "sqlite": f"SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'",
+    "postgresql": f"SELECT to_regclass('{VERSION_TABLE}')",
+}
+
 # As the migration library makes it; a name of our own, because other tools keep theirs in the default one.
 _version = Table(
     VERSION_TABLE,
@@ -59,9 +64,11 @@ def prepare(reading: Engine, writing: Engine, shown: str) -> None:
 
 def version(connection: Connection) -> str | None:
     """The schema that the database is stamped with; None for one that we have not been to."""
-    if not inspect(connection).has_table(VERSION_TABLE):
+    # As plain text: each command begins with this, and reflection would be a third of the time that opening takes.
+    if connection.exec_driver_sql(_IS_THERE[connection.dialect.name]).scalar() is None:
         return None
-    return connection.execute(_version.select()).scalar()
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    return None if found is None else str(found)
 
 
 def lock(connection: Connection) -> None:

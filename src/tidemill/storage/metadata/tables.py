@@ -28,7 +28,9 @@ FINAL_TASK = one_of("task_runs.state", [state for state in TaskState if state in
 OPEN = f"state = {AttemptState.STARTED.value!r}"
 PENDING = "NOT consumed"
 KEYED = "request_key <> ''"
+REUSED = "reused_from <> ''"
 OWNED = "digest <> ''"
+LEFT = "NOT emptied"
 
 metadata = MetaData()
 
@@ -67,7 +69,7 @@ runs = Table(
     *_number("seed", "generation", "priority"),
     *_text("actor"),
     *_maybe("cause"),
-    *_text("executor", "entry", "previous", "tags"),
+    *_text("executor", "entry", "previous", "tags", "refresh"),
     *_number("next_seq"),
     # Where the run stands among its pipeline's: when it was due, or when it was made.
     *_text("placed_at"),
@@ -105,6 +107,13 @@ task_runs = Table(
     sqlite_with_rowid=False,
 )
 Index("task_runs_by_state", task_runs.c.run, task_runs.c.state)
+Index(
+    "task_runs_reused",
+    task_runs.c.team,
+    task_runs.c.reused_from,
+    sqlite_where=text(REUSED),
+    postgresql_where=text(REUSED),
+)
 
 attempts = Table(
     "attempts",
@@ -134,9 +143,11 @@ artifacts = Table(
     *_number("size"),
     *_text("kind", "uri", "version"),
     Column("safe", Boolean, nullable=False),
+    # The name under which its producer gave it.
+    *_text("output"),
     *_text("run", "path", "instance"),
     *_number("generation"),
-    *_text("created_at"),
+    *_text("created_at", "preview"),
 )
 Index("artifacts_of_run", artifacts.c.run, artifacts.c.path, artifacts.c.instance)
 Index("artifacts_by_digest", artifacts.c.digest, sqlite_where=text(OWNED), postgresql_where=text(OWNED))
@@ -160,6 +171,8 @@ cache_entries = Table(
     *_key("team", "key"),
     *_text("parts", "pipeline", "run", "path", "instance", "outputs", "created_at"),
     *_maybe("expires_at"),
+    # The outputs of the entry that this one was put over: whoever has just been given them may still use them.
+    *_text("former"),
 )
 Index(
     "cache_entries_of_task",
@@ -228,5 +241,37 @@ effects = Table(
     _key_number("ordinal"),
     *_text("team", "action", "answer", "created_at"),
 )
+
+# Of each task run as it last ended. `place` are its indexes without generations; NULL stands for nan.
+run_metrics = Table(
+    "run_metrics",
+    metadata,
+    *_text("team"),
+    *_key("run", "path", "place", "name"),
+    Column("value", Double),
+    sqlite_with_rowid=False,
+)
+Index("run_metrics_by_name", run_metrics.c.team, run_metrics.c.name, run_metrics.c.run)
+
+# A version of what a path held. Its number is its digest; `taken_at` is when it was last found there.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    *_key("team", "name", "version"),
+    *_text("artifact", "source", "message", "actor", "created_at", "taken_at"),
+    sqlite_with_rowid=False,
+)
+Index("snapshots_by_artifact", snapshots.c.team, snapshots.c.artifact)
+
+# A run that is gone, and why. `emptied`: nothing of it is left in other tables or in files.
+removed_runs = Table(
+    "removed_runs",
+    metadata,
+    *_key("id"),
+    *_text("team", "pipeline", "removed_at", "reason", "actor"),
+    Column("emptied", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("removed_runs_left", removed_runs.c.id, sqlite_where=text(LEFT), postgresql_where=text(LEFT))
 
 variables = Table("variables", metadata, *_key("team", "key"), *_text("value", "changed_at"))

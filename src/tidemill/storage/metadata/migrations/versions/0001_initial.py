@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("entry", TEXT, nullable=False),
         sa.Column("previous", TEXT, nullable=False),
         sa.Column("tags", TEXT, nullable=False),
+        sa.Column("refresh", TEXT, nullable=False),
         sa.Column("next_seq", sa.BigInteger(), nullable=False),
         sa.Column("placed_at", TEXT, nullable=False),
         sa.Column("owner", TEXT, nullable=False),
@@ -104,6 +105,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("task_runs_by_state", "task_runs", ["run", "state"])
+    op.create_index(
+        "task_runs_reused",
+        "task_runs",
+        ["team", "reused_from"],
+        sqlite_where=sa.text("reused_from <> ''"),
+        postgresql_where=sa.text("reused_from <> ''"),
+    )
 
     op.create_table(
         "attempts",
@@ -150,11 +158,13 @@ def upgrade() -> None:
         sa.Column("uri", TEXT, nullable=False),
         sa.Column("version", TEXT, nullable=False),
         sa.Column("safe", sa.Boolean(), nullable=False),
+        sa.Column("output", TEXT, nullable=False),
         sa.Column("run", TEXT, nullable=False),
         sa.Column("path", TEXT, nullable=False),
         sa.Column("instance", TEXT, nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("preview", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("team", "id"),
     )
     op.create_index(
@@ -200,6 +210,7 @@ def upgrade() -> None:
         sa.Column("outputs", TEXT, nullable=False),
         sa.Column("created_at", TEXT, nullable=False),
         sa.Column("expires_at", TEXT, nullable=True),
+        sa.Column("former", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("team", "key"),
     )
     op.create_index("cache_entries_of_task", "cache_entries", ["team", "pipeline", "path", "created_at"])
@@ -291,6 +302,55 @@ def upgrade() -> None:
         sa.Column("answer", TEXT, nullable=False),
         sa.Column("created_at", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("run", "path", "instance", "generation", "ordinal"),
+    )
+
+    op.create_table(
+        "run_metrics",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("run", TEXT, nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("place", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("value", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "path", "place", "name"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("run_metrics_by_name", "run_metrics", ["team", "name", "run"])
+
+    op.create_table(
+        "snapshots",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("version", TEXT, nullable=False),
+        sa.Column("artifact", TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("message", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("taken_at", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("team", "name", "version"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("snapshots_by_artifact", "snapshots", ["team", "artifact"])
+
+    op.create_table(
+        "removed_runs",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("pipeline", TEXT, nullable=False),
+        sa.Column("removed_at", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("emptied", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "removed_runs_left",
+        "removed_runs",
+        ["id"],
+        sqlite_where=sa.text("NOT emptied"),
+        postgresql_where=sa.text("NOT emptied"),
     )
 
     op.create_table(
