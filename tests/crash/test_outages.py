@@ -71,8 +71,8 @@ def test_an_effect_waits_for_the_database(tmp_path: Path) -> None:
     os.mkfifo(gate)
     line = os.open(gate, os.O_RDWR)
     engine = EngineProcess(place, Order(busy_s=0.2), 1)
-    while engine.next_move() != "AttemptStarted":
-        pass
+    while (told := engine.next_move()) != "AttemptStarted":
+        assert told, "it ended before anything began"
     with locked(place):
         os.write(line, b"go on\n")
         while (told := engine.next_move()) != PAUSED:

@@ -171,8 +171,8 @@ def test_the_home_is_moved_away_and_back(tmp_path: Path) -> None:
     os.mkfifo(gate)
     line = os.open(gate, os.O_RDWR)
     engine = EngineProcess(place, Order(), 1)
-    while engine.next_move() != "AttemptStarted":
-        pass
+    while (told := engine.next_move()) != "AttemptStarted":
+        assert told, "it ended before anything began"
     tries = iter(range(6000))
     while "start asking" not in place.ledger:
         assert next(tries, None) is not None
