@@ -20,7 +20,7 @@ from tidemill.planning.cachekey import NOT_THERE
 from tidemill.storage.artifacts import observing
 from tidemill.storage.artifacts.errors import NotObserved
 from tidemill.storage.artifacts.observing import observed_version, shown
-from tidemill.storage.metadata import task_runs
+from tidemill.storage.metadata import cache, task_runs
 from tidemill.testing import InlineApp, outputs
 
 SECRET = "hunter2"
@@ -135,10 +135,8 @@ def test_everything_outside_in_a_key_is_looked_at_and_nothing_else(tmp_path: Pat
     inputs = {"a": {"file": str(file)}, "b": [outside, {"k": outside}], "c": {"file": str(file / "beyond")}}
     parts = {"code": "c", "inputs": inputs, "declared": {"n": 1}}
     seen = observed(parts, lambda uri: f"version of {uri}")
-    assert seen["inputs"]["b"] == [
-        {**outside, "version": "version of s3://b/x"},
-        {"k": {**outside, "version": "version of s3://b/x"}},
-    ]
+    looked_at = {"outside": digest("s3://b/x"), "at": [], "version": "version of s3://b/x"}
+    assert seen["inputs"]["b"] == [looked_at, {"k": looked_at}]
     assert set(seen["inputs"]["a"]) == {"file", "content"}
     assert seen["inputs"]["c"] == {"file": str(file / "beyond"), "content": NOT_THERE}
     assert (seen["code"], seen["declared"]) == ("c", {"n": 1})
@@ -167,6 +165,9 @@ def test_a_result_is_reused_while_what_is_outside_stays_the_same(home: InlineApp
         return outputs(home, run, "rows")["result"], bool(row.reused_from)
 
     assert [ran(), ran()] == [(1, False), (1, True)]
+    with home.database.read() as connection:
+        (kept,) = cache.latest_for(connection, "default", "reading", "rows")
+    assert SECRET not in str(kept), "what is kept for long keeps no secret"
     Resource.headers_told = {"ETag": '"two"'}
     (line,) = [line for line in plan(home, graph, params) if line.path == "rows"]
     assert line.reason == """not reused: input 'data' changed from version etag "one" to version etag "two\""""

@@ -22,7 +22,8 @@ def _seen(part: Json, version: Callable[[str], str]) -> Json:
         case {"file": str(name), **rest} if not rest:
             return {FILE: name, "content": _content_of(Path(name))}
         case {"outside": str(uri), "at": list(at), **rest} if not rest:
-            return {OUTSIDE: uri, "at": at, "version": version(uri)}
+            # A key is kept for long, and a URI may hold a password or a token.
+            return {OUTSIDE: digest(uri), "at": at, "version": version(uri)}
         case dict():
             return {name: _seen(inner, version) for name, inner in part.items()}
         case list():
