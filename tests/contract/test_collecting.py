@@ -368,7 +368,9 @@ def test_a_snapshot_keeps_its_content_until_it_is_released(home: InlineApp, tmp_
     gone(home, NOW)
     assert home.artifacts.exists(content)
     home.artifacts.verify(content)
-    remove_snapshot(home, f"raw@{taken.snapshot.version}")
+    with pytest.raises(StateError, match="raw.tide names raw@"):
+        remove_snapshot(home, f"raw@{taken.snapshot.version}")
+    remove_snapshot(home, f"raw@{taken.snapshot.version}", force=True)
     done = gone(home, NOW)
     assert (done.artifacts, done.objects) == (1, 2)
     assert not home.artifacts.exists(content)
