@@ -196,7 +196,10 @@ class _Link:
         if done.action != request.name:
             error = f"effect {request.number} of this task was {done.action!r}, and a replay has no others"
             return Reply(request.number, error=error)
-        return Reply(request.number, done.answer)
+        with self._app.database.read() as connection:
+            ids = [reference.id for reference in references(done.answer)]
+            records = artifacts.get_many(connection, self._recorded.run.team, ids)
+        return Reply(request.number, done.answer, records)
 
     def _read(self, request: Request) -> Reply:
         recorded = self._recorded

@@ -77,7 +77,7 @@ def normalize(found: object, where: str = "") -> Value:
     """The value that stands for `found`. Raises NotAValue.
 
     Tuples become lists, enums their value, paths their text; numbers that numpy or torch wraps and dates of pandas
-    become Python's where nothing is lost by it.
+    become Python's where nothing is lost by it; an object with a method `to_value` becomes what that gives.
     """
     match found:
         case Enum() if not isinstance(found, Missing):
@@ -106,6 +106,8 @@ def normalize(found: object, where: str = "") -> Value:
             raise NotAValue(found, where)
         case Sequence():
             return [item if _is_normal(item) else normalize(item, f"{where}[{n}]") for n, item in enumerate(found)]
+        case _ if not isinstance(found, type) and callable(to_value := getattr(found, "to_value", None)):
+            return normalize(to_value(), where)
         case _:
             return _wrapped_number(found, where)
 

@@ -1,6 +1,7 @@
 """What a worker asks of the run's owner while it works: an effect (done once), an output, a variable.
 
 An effect is executed and recorded in one transaction: a repeated attempt gets the first answer, nothing happens twice.
+Artifacts that an answer refers to count as used by the task.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from tidemill.core.crash import point
 from tidemill.core.errors import InputError, NotFound, TidemillError, did_you_mean
 from tidemill.core.instances import instance_text
 from tidemill.core.records import Reply, Request, Verb
-from tidemill.core.values import MISSING, Value
+from tidemill.core.values import MISSING, Value, references
 from tidemill.engine.held import Held
 from tidemill.engine.reading import keep_for, read_output
 from tidemill.engine.unit import Unit
-from tidemill.storage.metadata import effects, variables
+from tidemill.storage.metadata import artifacts, effects, variables
 from tidemill.storage.metadata.database import Connection, Database
 from tidemill.storage.metadata.errors import DatabaseBusy, DatabaseFull, DatabaseUnavailable
 
@@ -82,13 +83,16 @@ def _act(
             effect = effects.Effect(request.name, action(context, request.arguments))
             done = effects.record(connection, held.team, *place, request.number, effect, held.now)
             _acted()
+        given = sorted({reference.id for reference in references(done.answer)})
+        records = artifacts.get_many(connection, held.team, given)
+        artifacts.use(connection, held.team, *place, list(records))
     _effect_recorded()
     if done.action != request.name:
         raise InputError(
             f"effect {request.number} of this task run was {done.action!r} before, and is now {request.name!r}",
             remedy="effects are matched by their order: reopen the run if the code of the task changed",
         )
-    return Reply(request.number, done.answer)
+    return Reply(request.number, done.answer, records)
 
 
 def _variable(database: Database, held: Held, request: Request) -> Reply:

@@ -183,19 +183,28 @@ class Context:
         self._pushed[key] = value
 
     def act(self, action: str, **arguments: Any) -> Any:
-        """Have an effect done by the owner of the run, once however often the task is repeated; the answer to it."""
+        """Have an effect done by the owner of the run, once however often the task is repeated; the answer to it.
+
+        Artifacts in an answer are records: `load` gives what one holds, and returning one passes it on.
+        """
         self._acts += 1
-        return self._ask(Verb.ACT, self._acts, action, arguments)
+        reply = self._ask(Verb.ACT, self._acts, action, arguments)
+        return _records(reply.value, reply.artifacts)
+
+    def load(self, artifact: Artifact) -> Any:
+        """What an artifact holds, whose record the task was given: an argument annotated as Artifact, or an answer."""
+        return self.resolve(ArtifactRef(artifact.id), {artifact.id: artifact})
 
     def read(self, node: str, key: str = "result", **where: Any) -> Any:
         """An output of this or an earlier run, loaded. `where`: pipeline, run, earlier, index."""
         self._questions += 1
-        return self._ask(Verb.READ, self._questions, node, {"key": key, **where})
+        reply = self._ask(Verb.READ, self._questions, node, {"key": key, **where})
+        return self.resolve(reply.value, reply.artifacts)
 
     def variable(self, name: str) -> Any:
         """A variable by its name."""
         self._questions += 1
-        return self._ask(Verb.VARIABLE, self._questions, name, {})
+        return self._ask(Verb.VARIABLE, self._questions, name, {}).value
 
     def steer(
         self, *, follow: tuple[str, ...] | None = None, skip: tuple[str, ...] = (), transitive: bool = False
@@ -203,7 +212,7 @@ class Context:
         """Say which tasks after this one run: of the direct ones only `follow`, and none of `skip`."""
         self.steering = Steer(None if follow is None else tuple(follow), tuple(skip), transitive)
 
-    def _ask(self, verb: Verb, number: int, name: str, arguments: Mapping[str, Any]) -> Any:
+    def _ask(self, verb: Verb, number: int, name: str, arguments: Mapping[str, Any]) -> Reply:
         what = f"{verb.value} {name!r}"
         try:
             plain = {key: normalize(_reference(value)) for key, value in arguments.items()}
@@ -214,7 +223,7 @@ class Context:
         reply: Reply = self.link.ask(Request(self.ticket.attempt, number, verb, name, plain))
         if reply.error:
             raise RequestRefused(f"{what} was refused: {reply.error}")
-        return self.resolve(reply.value, reply.artifacts)
+        return reply
 
     @contextmanager
     def active(self) -> Iterator[Context]:
@@ -237,6 +246,18 @@ def current() -> Context:
             "there is no run here: the context exists while a task is executed by a run",
             remedy="in a plain call or a unit test, pass what the task needs as arguments",
         ) from None
+
+
+def _records(value: Any, artifacts: Mapping[str, Artifact]) -> Any:
+    match value:
+        case ArtifactRef():
+            return artifacts[value.id]
+        case list():
+            return [_records(item, artifacts) for item in value]
+        case dict():
+            return {key: _records(item, artifacts) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _reference(value: Any) -> Any:

@@ -221,3 +221,14 @@ def test_what_libraries_wrap_becomes_plain(found: object, plain: object) -> None
 def test_what_would_lose_something_is_no_value(found: object) -> None:
     with pytest.raises(NotAValue):
         normalize(found)
+
+
+class _Rule:
+    def to_value(self) -> dict[str, Any]:
+        return {"min": (1, 2), "of": np.float64(0.5)}
+
+
+def test_an_object_may_say_which_value_it_is() -> None:
+    assert normalize([_Rule()]) == [{"min": [1, 2], "of": 0.5}]
+    with pytest.raises(NotAValue, match="type is not a plain value"):
+        normalize(_Rule)
