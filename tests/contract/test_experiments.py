@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.metadata_records import NOW, TEAM, later, run, task
@@ -24,7 +24,7 @@ from tidemill.actions.show import show_run
 from tidemill.core.bindings import FunctionRef
 from tidemill.core.errors import InputError, NotFound
 from tidemill.core.filter_text import parse_filter, parse_name
-from tidemill.core.filters import Filter, holds
+from tidemill.core.filters import Compare, Filter, Name, Op, Space, holds
 from tidemill.core.graph import Call, Node, OutputSpec, Pipeline, Scope
 from tidemill.core.history import TaskRecord
 from tidemill.core.states import RunState, TaskState
@@ -225,6 +225,9 @@ def _all(app: InlineApp) -> Iterator[Candidate]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(Compare(Name(Space.METRICS, "\0"), Op.EQ, 0.0), "acc")
+@example(Compare(Name(Space.METRICS, "a.\ud800"), Op.NE, 0.0), "acc")
+@example(Compare(Name(Space.FIELD, "pipeline"), Op.NE, "\0"), "acc")
 @given(FILTERS, st.sampled_from(["acc", "evaluate.acc", "both.a.acc"]))
 def test_the_database_answers_as_each_run_does(populated: InlineApp, condition: Filter, name: str) -> None:
     with_metric = parse_filter(f"metrics.{name} >= 0.7")

@@ -1,4 +1,7 @@
-"""From an artifact as people name it to the one that is meant: an id, the beginning of one, or RUN:TASK[:OUTPUT]."""
+"""From an artifact as people name it to the one that is meant.
+
+An id, the beginning of one, RUN:TASK[:OUTPUT], or model:NAME[@VERSION].
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from tidemill.actions.models.naming import PREFIX, version_named
 from tidemill.actions.naming import find_task, key_of
 from tidemill.actions.runs import find_run
 from tidemill.app import App
@@ -24,6 +28,8 @@ _SHOWN = 6
 
 def find_artifact(app: App, text: str) -> str:
     """The id of the artifact. Raises NotFound, or InputError if several may be meant."""
+    if text.startswith(PREFIX):
+        return version_named(app, text).artifact
     if ":" in text:
         return _of_task(app, text)
     team = app.settings.team

@@ -10,6 +10,8 @@ from tidemill.core.errors import InputError
 from tidemill.core.history import CommandKind
 from tidemill.core.values import Value
 from tidemill.engine.requests import Action, ActionContext
+from tidemill.lifecycle.decisions.effects import record_decision
+from tidemill.lifecycle.registry.effects import model_alias, model_version, move_alias, register_model
 from tidemill.storage.metadata import commands, variables
 
 
@@ -39,4 +41,14 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
     return value
 
 
-ACTIONS: Mapping[str, Action] = MappingProxyType({"set_variable": set_variable, "emit": emit})
+ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "set_variable": set_variable,
+        "emit": emit,
+        "record_decision": record_decision,
+        "register_model": register_model,
+        "move_alias": move_alias,
+        "model_alias": model_alias,
+        "model_version": model_version,
+    }
+)

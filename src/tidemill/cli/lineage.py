@@ -23,6 +23,7 @@ from tidemill.core.errors import InputError
         "tidemill lineage latest",
         "tidemill lineage latest:train --up",
         "tidemill lineage 3f2a.4.1 --down --depth 1",
+        "tidemill lineage model:churn@champion",
         "tidemill lineage latest --format mermaid > lineage.mmd",
     )
 )
@@ -43,8 +44,8 @@ from tidemill.core.errors import InputError
 def lineage(given: Globals, what: str, up: bool, down: bool, depth: int | None, form: str, wants_json: bool) -> None:
     """Show what an artifact or a run was made from, and what was made from it, across runs.
 
-    Name an artifact by its id, the beginning of one, or RUN:TASK[:OUTPUT]; a run by its id, the beginning of one, or
-    `latest`. What was reused is told with the run that made it.
+    Name an artifact by its id, the beginning of one, RUN:TASK[:OUTPUT], or model:NAME[@VERSION]; a run by its id, the
+    beginning of one, or `latest`. What was reused is told with the run that made it.
     """
     if wants_json and form == "mermaid":
         raise InputError("--json and --format mermaid are two forms", remedy="leave out one of them")

@@ -30,10 +30,10 @@ def _templates() -> Environment:
     )
     templates.filters["mark"] = looks.mark
     templates.filters["word"] = looks.word
-    templates.filters["printable"] = _printable
+    templates.filters["printable"] = printable
     return templates
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without characters that steer, but with the ends of its lines."""
     return "\n".join(looks.printable(line) for line in text.split("\n"))

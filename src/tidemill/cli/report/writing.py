@@ -24,7 +24,11 @@ def write_report(app: App, view: RunView, header: Sequence[tuple[str, str]], fil
         # Previews are large: only those that are shown are read.
         found = artifacts.stored(connection, view.run.team, chosen)
     previews = [found[id] for id in chosen if id in found]
-    data = page(gather(app, view, previews, header, app.clock.now())).encode("utf-8", "replace")
+    return write_whole(file, page(gather(app, view, previews, header, app.clock.now())).encode("utf-8", "replace"))
+
+
+def write_whole(file: Path, data: bytes) -> int:
+    """Write a page, whole or not at all; its bytes. Raises InputError if the file cannot be written."""
     try:
         _replace(file, data)
     except OSError as error:

@@ -135,7 +135,7 @@ def makers(connection: Connection, digests: Sequence[str]) -> list[MadeRow]:
 def every_held(connection: Connection, team: str) -> Iterator[tuple[str, str, str]]:
     """Kind and name of each holder, and an artifact that it needs."""
     for holder in HOLDERS:
-        for name, artifact in _rows(connection, _held(holder).where(holder.team == team)):
+        for name, artifact in _rows(connection, _held(holder).where(holder.team == team, holder.artifact != "")):
             yield holder.kind, name, artifact
 
 

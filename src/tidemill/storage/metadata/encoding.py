@@ -121,9 +121,14 @@ def state_in(enum: type[E], text: str) -> E:
     return found
 
 
+def is_text(name: str) -> bool:
+    """Whether every database can hold it as text, and so be asked for it."""
+    return "\0" not in name and not _SURROGATES.search(name)
+
+
 def name_out(name: str, what: str) -> str:
     """`name` if every database can hold it as text. Raises InputError."""
-    if "\0" in name or _SURROGATES.search(name):
+    if not is_text(name):
         raise InputError(
             f"{what} {name!r} holds a character that cannot be stored",
             remedy="leave out NUL and halves of surrogate pairs",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, func, literal
+from sqlalchemy import Column, ColumnElement, Text, cast, func, literal
 
-from tidemill.storage.metadata.tables import snapshots
+from tidemill.storage.metadata.tables import decisions, model_versions, snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +28,15 @@ HOLDERS = (
         snapshots.c.team,
         snapshots.c.artifact,
         snapshots.c.name + literal("@") + func.substr(snapshots.c.version, 9, 8),
+    ),
+    *(
+        Holder("decision", decisions.c.team, decisions.c[artifact], decisions.c.id)
+        for artifact in ("evidence", "candidate", "champion")
+    ),
+    Holder(
+        "model version",
+        model_versions.c.team,
+        model_versions.c.artifact,
+        model_versions.c.name + literal("@") + cast(model_versions.c.version, Text),
     ),
 )

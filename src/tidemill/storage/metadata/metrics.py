@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, and_, bindparam, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Insert, Select, and_, bindparam, delete, false, func, or_, select
 
 from tidemill.core.bindings import RESULT
 from tidemill.core.graph import Call, Container
@@ -18,6 +18,7 @@ from tidemill.core.history import TaskKind, TaskRecord
 from tidemill.core.instances import Instance, instance_from
 from tidemill.core.states import TaskState
 from tidemill.core.wiring import Wiring
+from tidemill.storage.metadata.encoding import is_text
 from tidemill.storage.metadata.statements import Statement, chunks, insert_into
 from tidemill.storage.metadata.tables import run_metrics
 
@@ -173,6 +174,8 @@ def _readings(name: str) -> Iterator[tuple[str, tuple[int, ...] | None, str]]:
 
 
 def _may_be(name: str) -> ColumnElement[bool]:
+    if not is_text(name):
+        return false()
     column = run_metrics.c
     choices = []
     for path, place, own in _readings(name):

@@ -79,6 +79,12 @@ def removed(connection: Connection, team: str, run: str) -> tuple[str, str, str]
     return None if row is None or len(run) < _SHORTEST else (row.removed_at, row.reason, row.actor)
 
 
+def pipeline_of(connection: Connection, team: str, run: str) -> str:
+    """The pipeline of a run that was removed; "" if none was that had this id."""
+    query = select(removed_runs.c.pipeline).where(removed_runs.c.team == team, removed_runs.c.id == run)
+    return str(connection.execute(query).scalar() or "")
+
+
 def half_removed(connection: Connection, team: str) -> list[str]:
     """Ids of removed runs of which something may be left."""
     query = select(removed_runs.c.id).where(text(LEFT), removed_runs.c.team == team)

@@ -36,7 +36,7 @@ from tidemill.core.history import RunRecord
 from tidemill.core.moments import parse_span
 from tidemill.core.values import MISSING, Value
 from tidemill.storage.metadata import metrics as metrics_table
-from tidemill.storage.metadata.encoding import mapping_in, moment_in, required_moment_in, required_moment_out
+from tidemill.storage.metadata.encoding import is_text, mapping_in, moment_in, required_moment_in, required_moment_out
 from tidemill.storage.metadata.metrics import Metric, meant, runs_with, runs_with_several, the_value
 from tidemill.storage.metadata.runs import records
 from tidemill.storage.metadata.tables import runs
@@ -208,7 +208,7 @@ def _compared(name: Name, op: Op, literal: Any, team: str, now: datetime) -> Cla
                 return _UNKNOWN
             # A key stands in the JSON as it is; that it stands there as a key is seen when the row is read.
             return Clause(column.contains(json.dumps(name.key), autoescape=True), False)
-    if name.key in TEXTS:
+    if name.key in TEXTS and is_text(str(literal)):
         return Clause(_than(runs.c[name.key], op, literal), True)
     if name.key in MOMENTS:
         column = runs.c.created_at if name.key == "created" else runs.c.started_at

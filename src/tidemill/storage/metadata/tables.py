@@ -263,6 +263,49 @@ snapshots = Table(
 )
 Index("snapshots_by_artifact", snapshots.c.team, snapshots.c.artifact)
 
+# Never changed and never removed. A version's `card` is what was known when it was registered.
+model_versions = Table(
+    "model_versions",
+    metadata,
+    *_key("team", "name"),
+    _key_number("version"),
+    *_text("digest", "artifact", "run", "path", "created_at", "actor", "decision", "description", "card"),
+    sqlite_with_rowid=False,
+)
+Index("model_versions_by_digest", model_versions.c.team, model_versions.c.name, model_versions.c.digest, unique=True)
+Index("model_versions_by_artifact", model_versions.c.team, model_versions.c.artifact)
+
+# Appended to only: the alias is where its last move took it. That `seq` is a key is what makes compare-and-set.
+alias_moves = Table(
+    "alias_moves",
+    metadata,
+    *_key("team", "model", "alias"),
+    _key_number("seq"),
+    *_number("version", "before"),
+    *_text("kind", "moved_at", "actor", "run", "reason", "decision"),
+    Column("overrode", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Chained records of what was decided (core.decisions). `document` is the record, the other columns repeat from it.
+decisions = Table(
+    "decisions",
+    metadata,
+    *_key("team"),
+    _key_number("number"),
+    *_text("id", "kind", "model", "verdict"),
+    *_text("candidate", "candidate_digest", "champion", "champion_digest", "evidence", "evidence_digest"),
+    *_text("run", "path", "actor", "made_at", "prev", "digest", "document"),
+)
+Index("decisions_by_id", decisions.c.team, decisions.c.id, unique=True)
+Index("decisions_of_model", decisions.c.team, decisions.c.model, decisions.c.number)
+Index("decisions_of_candidate", decisions.c.team, decisions.c.candidate_digest, decisions.c.number)
+
+# The end of each team's chain: whoever appends to it holds this row.
+decision_heads = Table(
+    "decision_heads", metadata, *_key("team"), *_number("number"), *_text("digest"), sqlite_with_rowid=False
+)
+
 # A run that is gone, and why. `emptied`: nothing of it is left in other tables or in files.
 removed_runs = Table(
     "removed_runs",

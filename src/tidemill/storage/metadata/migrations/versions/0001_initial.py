@@ -334,6 +334,81 @@ def upgrade() -> None:
     op.create_index("snapshots_by_artifact", "snapshots", ["team", "artifact"])
 
     op.create_table(
+        "model_versions",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("artifact", TEXT, nullable=False),
+        sa.Column("run", TEXT, nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("decision", TEXT, nullable=False),
+        sa.Column("description", TEXT, nullable=False),
+        sa.Column("card", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("team", "name", "version"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("model_versions_by_digest", "model_versions", ["team", "name", "digest"], unique=True)
+    op.create_index("model_versions_by_artifact", "model_versions", ["team", "artifact"])
+
+    op.create_table(
+        "alias_moves",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("model", TEXT, nullable=False),
+        sa.Column("alias", TEXT, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("before", sa.BigInteger(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("moved_at", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("run", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("decision", TEXT, nullable=False),
+        sa.Column("overrode", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("team", "model", "alias", "seq"),
+        sqlite_with_rowid=False,
+    )
+
+    op.create_table(
+        "decisions",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("model", TEXT, nullable=False),
+        sa.Column("verdict", TEXT, nullable=False),
+        sa.Column("candidate", TEXT, nullable=False),
+        sa.Column("candidate_digest", TEXT, nullable=False),
+        sa.Column("champion", TEXT, nullable=False),
+        sa.Column("champion_digest", TEXT, nullable=False),
+        sa.Column("evidence", TEXT, nullable=False),
+        sa.Column("evidence_digest", TEXT, nullable=False),
+        sa.Column("run", TEXT, nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("made_at", TEXT, nullable=False),
+        sa.Column("prev", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("document", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("team", "number"),
+    )
+    op.create_index("decisions_by_id", "decisions", ["team", "id"], unique=True)
+    op.create_index("decisions_of_model", "decisions", ["team", "model", "number"])
+    op.create_index("decisions_of_candidate", "decisions", ["team", "candidate_digest", "number"])
+
+    op.create_table(
+        "decision_heads",
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("team"),
+        sqlite_with_rowid=False,
+    )
+
+    op.create_table(
         "removed_runs",
         sa.Column("id", TEXT, nullable=False),
         sa.Column("team", TEXT, nullable=False),
