@@ -23,6 +23,8 @@ OURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "processes": "tidemill.executors.processes:ProcessExecutor",
             }
         ),
+        # What reaches stores of files that no server stands in front of.
+        "mirrors": MappingProxyType({"mlflow": "tidemill.lifecycle.mirrors.mlflow:LibraryFiles"}),
         # By the scheme of their addresses.
         "stores": MappingProxyType(
             {

@@ -50,6 +50,7 @@ class Settings:
     gc_max_size: `gc` removes the oldest runs while artifacts take up more than this, such as `50GB` (default: any).
     gc_cache_older_than: `gc` lets results that were kept for reuse longer ago than this go (default: none).
     gc_grace: what was in use more recently than this is spared by `gc`.
+    mlflow_uri: address of an MLflow tracking server to which runs and models are mirrored (default: none).
     """
 
     home: Path
@@ -71,6 +72,7 @@ class Settings:
     gc_max_size: str = ""
     gc_cache_older_than: str = ""
     gc_grace: str = "1h"
+    mlflow_uri: str = ""
 
     @property
     def database(self) -> str:

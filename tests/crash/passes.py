@@ -26,6 +26,15 @@ ELSEWHERE = {
     "gc.bytes-removed": "crash/test_collecting.py",
     "artifact.before-upload": "contract/test_remote_store.py",
     "artifact.after-upload": "contract/test_remote_store.py",
+    "mirror.after-alias": "contract/test_mlflow_mirror.py",
+    "mirror.after-create-run": "contract/test_mlflow_mirror.py",
+    "mirror.after-create-version": "contract/test_mlflow_mirror.py",
+    "mirror.after-file": "contract/test_mlflow_mirror.py",
+    "mirror.after-log": "contract/test_mlflow_mirror.py",
+    "mirror.before-alias": "contract/test_mlflow_mirror.py",
+    "mirror.before-create-run": "contract/test_mlflow_mirror.py",
+    "mirror.before-create-version": "contract/test_mlflow_mirror.py",
+    "mirror.before-mark": "contract/test_mlflow_mirror.py",
 }
 """Points that no run of a local home passes, and where processes are killed at them."""
 

@@ -252,7 +252,7 @@ def _sources(settings: Settings, environment: Mapping[str, str], home_from: str)
         elif field.name in written:
             source = str(file)
         # A URL may hold a password; the finding about the database shows it without.
-        shown = "(set)" if field.name == "database_url" and value else str(value)
+        shown = "(set)" if field.name in ("database_url", "mlflow_uri") and value else str(value)
         yield SettingSource(field.name, shown, source)
 
 

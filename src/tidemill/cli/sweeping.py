@@ -29,6 +29,7 @@ from tidemill.cli.carrying import FAILED, signals
 from tidemill.cli.compare import comparison_document, show_comparison
 from tidemill.cli.live.crowd import CrowdLines, CrowdScreen, CrowdView, SilentCrowd, counted
 from tidemill.cli.main import CANCELLED
+from tidemill.cli.mirrored import mirror_after
 from tidemill.cli.output import Out
 from tidemill.core.errors import Unfinished
 from tidemill.core.graph import Pipeline
@@ -65,6 +66,7 @@ def run_sweep(
         out.document({**_document(found, wanted), **comparison_document(comparison)})
     else:
         _say_end(out, found, wanted, comparison)
+    mirror_after(app, [one.run.id for one in found if one.run is not None])
     if cancelled:
         return CANCELLED
     return 0 if all(one.stand is Stand.SUCCEEDED for one in found) else FAILED

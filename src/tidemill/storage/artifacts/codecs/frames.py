@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -102,7 +103,10 @@ def _text(about: Json) -> str:
 def _columns_out(flat: Any) -> tuple[Any, dict[str, str]]:
     """The table, and for each column of Python objects how its cells are to be made again."""
     try:
-        table = pa.Table.from_pandas(flat, preserve_index=False)
+        with warnings.catch_warnings():
+            # pyarrow before 26 asks pandas 3.1 for values in a way that will change; until then they are right.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            table = pa.Table.from_pandas(flat, preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise Unsuitable(f"Arrow cannot hold it: {error}") from None
     names = [name for name, kind in flat.dtypes.items() if kind == np.dtype(object)]
