@@ -67,7 +67,7 @@ def test_a_new_project_runs(project: Folder) -> None:
     assert shown["state"] == "succeeded"
     assert shown["seed"] == 5
     assert states(shown)["when_1/report"] == "succeeded"
-    assert [made["type"] for made in shown["artifacts"]] == ["file"] or len(shown["artifacts"]) == 1
+    assert [made["type"] for made in shown["artifacts"]] == ["Metrics", "path"]
 
     log = project.ok("logs", "latest", "evaluate[1]")
     assert log.startswith("5 neighbours: accuracy 0.")

@@ -17,6 +17,7 @@ FILES = {
     "test_pipeline.txt": "test_pipeline.py",
     "readme.txt": "README.md",
     "settings.txt": "tidemill.toml",
+    "requirements.txt": "requirements.txt",
     "gitignore.txt": ".gitignore",
 }
 
