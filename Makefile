@@ -16,7 +16,7 @@ help: ## list the targets
 
 install: .venv/.installed ## make .venv from the pinned requirements
 
-demo: install ## train, judge and store a real model on real data
+demo: install ## tell the life of a real model on real data
 	@$(BIN)/tidemill demo
 
 test: install ## run the tests

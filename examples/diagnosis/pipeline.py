@@ -1,36 +1,42 @@
-"""Benign or malignant? Three models compete on real data, and the best is kept if it is good enough.
+"""Benign or malignant? Models compete on real data, and the best one goes into production if it deserves it.
 
-- `tidemill demo` runs it on the data that comes with scikit-learn, or on a CSV file of yours;
+- `tidemill demo` tells the whole story on the data that comes with scikit-learn, or on a CSV file of yours;
 - `tidemill run examples/diagnosis/pipeline.py -p seed=3` runs it as any other pipeline.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from candidates import candidate as make_candidate
-from contract import Finding, findings, usable
+from candidates import usable
 from sklearn.datasets import load_breast_cancer
-from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from tidemill import Dataset, Metrics, Model, Refuse, Report, each, otherwise, pipeline, task, when
+from tidemill import Dataset, Metrics, Model, each, otherwise, pipeline, task, when
+from tidemill.tasks import evaluate, gate, register, validate
 
 # The libraries above are imported once, in the process that all tasks are forked from: no task waits for them.
 # Each task gets a process of its own, so none of them needs threads besides; they would only be in each other's way,
 # and with one thread the sums come out the same to the last digit every time on the same machine.
 threadpool_limits(limits=1)
 
+CONTRACT = Path(__file__).with_name("contract.yaml")
+
 
 # --- tasks: plain functions with types. The types say how what they return is stored. --------------------------------
 
 
-@task
-def ingest(data: str, target: str, separator: str) -> Dataset:
-    """The rows of a CSV file, or without one the Wisconsin breast cancer data: 569 tumours, 30 measurements each."""
-    if data:
+@task(cache=True)
+def ingest(data: Path | None, target: str, separator: str) -> Dataset:
+    """The rows of a CSV file, or without one the Wisconsin breast cancer data: 569 tumours, 30 measurements each.
+
+    An input that is a `Path` counts by the content of the file: the same rows again need not be read again.
+    """
+    if data is not None:
         # A BOM at the beginning is no part of the first column's name.
         rows = pd.read_csv(data, sep=separator, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
         switches = rows.select_dtypes("bool").columns.drop(target, errors="ignore")
@@ -41,69 +47,27 @@ def ingest(data: str, target: str, separator: str) -> Dataset:
     return rows
 
 
-class Validation(NamedTuple):
+class Parts(NamedTuple):
     """Several results of one task: each field can be used on its own, and is stored on its own."""
 
-    passed: bool
-    rows: int
-    features: int
-    findings: list[Finding]
-
-
-@task
-def validate(rows: Dataset, target: str) -> Validation:
-    """Look at the data before it is used. What is found is recorded, whether it is good or bad."""
-    found = findings(rows, target)
-    for finding in found:
-        print(f"{finding['rule']:>10}: {finding['offending']} offending", *finding["examples"], sep="  ")
-    return Validation(not any(finding["offending"] for finding in found), len(rows), len(rows.columns) - 1, found)
-
-
-@task(retries=2)
-def insist(findings: list[Finding]) -> None:
-    """Stop here if the data broke a rule. `Refuse` fails at once: no retry would make the data better."""
-    broken = [
-        f"{finding['rule']} ({finding['offending']} offending: {'; '.join(finding['examples'])})"
-        for finding in findings
-        if finding["offending"]
-    ]
-    if broken:
-        raise Refuse(f"the data breaks {len(broken)} of {len(findings)} rules: {', '.join(broken)}")
-
-
-class Parts(NamedTuple):
     train: Dataset
     holdout: Dataset
 
 
-@task
+@task(cache=True)
 def split(rows: Dataset, target: str, holdout: float, seed: int) -> Parts:
     """Set some rows aside that no model sees before it is judged; each class keeps its share on both sides."""
-    train, held_out = train_test_split(rows, test_size=holdout, stratify=rows[target], random_state=seed)
+    named = rows.assign(**{target: rows[target].astype(str)})
+    train, held_out = train_test_split(named, test_size=holdout, stratify=named[target], random_state=seed)
     return Parts(train.reset_index(drop=True), held_out.reset_index(drop=True))
 
 
-@task
-def train(candidate: str, rows: Dataset, target: str, seed: int) -> Model:
-    """Train one of the candidates. Three of these run at once, each in its own process."""
-    numbers, categories = usable(rows, target)
-    features, truth = rows.drop(columns=target), rows[target].astype(str).to_numpy(dtype=str)
+@task(cache=True)
+def train(candidate: str, rows: Dataset, target: str, columns: list[str], seed: int) -> Model:
+    """Train one of the candidates, on all columns or on those that are named. These run at once, one process each."""
+    numbers, categories = usable(rows[columns] if columns else rows, target)
+    features, truth = rows.drop(columns=target), rows[target].to_numpy(dtype=str)
     return make_candidate(candidate, numbers, categories, seed).fit(features, truth)
-
-
-@task
-def evaluate(model: Model, rows: Dataset, target: str) -> Metrics:
-    """How well a model does on rows that it has not seen. Metrics are numbers, so that conditions can read them."""
-    features, truth = rows.drop(columns=target), rows[target].astype(str).to_numpy(dtype=str)
-    said, chances = model.predict(features), model.predict_proba(features)
-    scores = {
-        "accuracy": accuracy_score(truth, said),
-        "macro_f1": f1_score(truth, said, average="macro"),
-        "log_loss": log_loss(truth, chances, labels=model.classes_),
-    }
-    if len(model.classes_) == 2:
-        scores["roc_auc"] = roc_auc_score(truth == model.classes_[1], chances[:, 1])
-    return scores
 
 
 class Best(NamedTuple):
@@ -113,31 +77,17 @@ class Best(NamedTuple):
     model: Model
 
 
-@task
+@task(cache=True)
 def pick_best(candidates: list[str], models: list[Model], scores: list[Metrics]) -> Best:
     """The most accurate one; among equals the one that is surer of what it says."""
     best = min(range(len(scores)), key=lambda n: (-scores[n]["accuracy"], scores[n]["log_loss"]))
     return Best(candidates[best], scores[best]["accuracy"], scores[best], models[best])
 
 
-class Stored(NamedTuple):
-    model: Model
-    metrics: Metrics
-    card: Report
-
-
 @task
-def store(best: str, model: Model, metrics: Metrics, target: str, threshold: float) -> Stored:
-    """Keep the model together with what is known about it."""
-    lines = [f"# {best}", "", f"Predicts `{target}`; the accuracy demanded was {threshold:g}.", ""]
-    lines += [f"- {name}: {value:.4f}" for name, value in metrics.items()]
-    return Stored(model, metrics, "\n".join(lines) + "\n")
-
-
-@task
-def turn_down(best: str, accuracy: float, threshold: float) -> str:
-    """Say why nothing was stored."""
-    return f"{best} reaches an accuracy of {accuracy:.4f}; {threshold:g} was demanded"
+def turn_down(best: str, reasons: list[str]) -> str:
+    """Say why nothing goes into production. A model that is refused is a result like any other, and no failure."""
+    return f"{best}: {'; '.join(reasons)}"
 
 
 # --- the pipeline: called once to see what depends on what; nothing is computed here. --------------------------------
@@ -145,29 +95,36 @@ def turn_down(best: str, accuracy: float, threshold: float) -> str:
 
 @pipeline
 def diagnosis(
-    data: str = "",
+    data: Path | None = None,
     target: str = "diagnosis",
     separator: str = ",",
+    contract: Path = CONTRACT,
     candidates: list[str] = ["logistic regression", "random forest", "gradient boosting"],  # noqa: B006
+    columns: list[str] = [],  # noqa: B006
     holdout: float = 0.25,
     threshold: float = 0.9,
+    model: str = "diagnosis",
     seed: int = 7,
 ) -> None:
-    """Tell malignant tumours from benign ones, and keep the best model if it is good enough."""
+    """Tell malignant tumours from benign ones; what is good enough, and better than the champion, takes its place."""
     rows = ingest(data, target, separator)
-    checked = validate(rows, target)
-    fit_for_use = insist(checked.findings)
-    parts = split(rows, target, holdout, seed)
-    # `a >> b`: b starts only after a, although it takes nothing from it.
-    fit_for_use >> parts
+    # Rows that break the contract stop everything here, before anything is learned from them.
+    checked = validate.options(cache=True)(rows, contract)
+    parts = split(checked.rows, target, holdout, seed)
 
     # One task run for each candidate, in parallel; then one evaluation for each model, as soon as that model is there.
-    models = each(train, over={"candidate": candidates}, rows=parts.train, target=target, seed=seed)
+    models = each(train, over={"candidate": candidates}, rows=parts.train, target=target, columns=columns, seed=seed)
     scores = each(evaluate, over={"model": models}, rows=parts.holdout, target=target)
-    best = pick_best(candidates, models, scores)
+    best = pick_best(candidates, models, scores.metrics)
 
-    # Decided while the run is under way, from a number that one of its tasks returned.
-    with when(best.accuracy >= threshold, name="good_enough"):
-        store(best.candidate, best.model, best.metrics, target, threshold)
+    # The champion, if there is one, is judged anew on the very same rows.
+    rule = {
+        "thresholds": [{"metric": "accuracy", "min": threshold}],
+        "primary": {"metric": "log_loss", "better_by": 0.0},
+        "guardrails": [{"metric": "accuracy", "no_worse_than": 0.05}],
+    }
+    judged = gate(best.model, parts.holdout, target=target, model=model, rule=rule)
+    with when(judged.passed, name="good_enough"):
+        register(best.model, model, decision=judged.decision, alias="champion", metrics=best.metrics)
     with otherwise(name="too_weak"):
-        turn_down(best.candidate, best.accuracy, threshold)
+        turn_down(best.candidate, judged.reasons)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer
 from threadpoolctl import threadpool_limits
 
 from tidemill.actions.compile import compile_pipeline
@@ -31,16 +32,13 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def tumours(count: int = 80) -> pd.DataFrame:
-    """Rows that any model can tell apart, with a gap and a column of text."""
+def tumours(count: int = 200) -> pd.DataFrame:
+    """Rows that any model can tell apart, with a gap."""
     malignant = np.arange(count) % 2 == 0
-    rows = pd.DataFrame(
-        {
-            "mean radius": np.where(malignant, 20.0, 10.0) + np.arange(count) % 7 / 10,
-            "clinic": np.where(np.arange(count) % 3 == 0, "north", "south"),
-            "diagnosis": np.where(malignant, "malignant", "benign"),
-        }
-    )
+    bunch = load_breast_cancer(as_frame=True)
+    rows = bunch.data.iloc[:count].copy()
+    rows["mean radius"] = np.where(malignant, 20.0, 10.0) + np.arange(count) % 7 / 10
+    rows["diagnosis"] = np.where(malignant, "malignant", "benign")
     rows.loc[3, "mean radius"] = None
     return rows
 
@@ -51,41 +49,41 @@ def diagnosis() -> Pipeline:
     return compile_pipeline(str(DIAGNOSIS))
 
 
-def test_diagnosis_keeps_the_best_model(tidemill: Harness, diagnosis: Pipeline) -> None:
+def test_diagnosis_registers_the_best_model(tidemill: Harness, diagnosis: Pipeline) -> None:
     names = ["logistic regression", "random forest"]
     run = tidemill.run(diagnosis, {"candidates": names}, returns={"ingest": tumours()})
     run.assert_succeeded()
     run.assert_skipped("turn_down")
     assert run["validate"].outputs["passed"] is True
-    assert [len(run["split"].outputs[part]) for part in ("train", "holdout")] == [60, 20]
-    assert [scores["accuracy"] for scores in run["evaluate"].output] == [1.0, 1.0]
+    assert [len(run["split"].outputs[part]) for part in ("train", "holdout")] == [150, 50]
+    assert [run[f"evaluate[{n}]"].outputs["metrics"]["accuracy"] for n in (0, 1)] == [1.0, 1.0]
     best = run["pick_best"].outputs
     assert best["candidate"] in names
-    model = run["store"].outputs["model"]
     whole = tumours().dropna()
-    assert model.predict(whole.drop(columns="diagnosis")).tolist() == whole["diagnosis"].tolist()
-    assert run["store"].outputs["card"].startswith(f"# {best['candidate']}\n")
+    assert best["model"].predict(whole.drop(columns="diagnosis")).tolist() == whole["diagnosis"].tolist()
+    assert (run["register"].outputs["name"], run["register"].outputs["version"]) == ("diagnosis", 1)
+    assert run["gate/decide"].outputs["verdict"] == "PASS"
 
 
 def test_diagnosis_turns_a_weak_model_down(tidemill: Harness, diagnosis: Pipeline) -> None:
-    weak = {"accuracy": 0.5, "macro_f1": 0.5, "log_loss": 1.0}
-    run = tidemill.run(diagnosis, ONE, returns={"ingest": tumours(), "evaluate": weak})
+    swapped = tumours().assign(diagnosis=np.random.default_rng(1).permutation(tumours()["diagnosis"]))
+    run = tidemill.run(diagnosis, ONE, returns={"ingest": swapped})
     run.assert_succeeded()
-    run.assert_skipped("store")
-    assert run["turn_down"].output == "logistic regression reaches an accuracy of 0.5000; 0.9 was demanded"
+    run.assert_skipped("register")
+    assert run["turn_down"].output.startswith("logistic regression: accuracy 0.")
+    assert "at least 0.9000 demanded: FAIL" in run["turn_down"].output
 
 
-def test_diagnosis_stops_at_data_that_breaks_a_rule(tidemill: Harness, diagnosis: Pipeline) -> None:
+def test_diagnosis_stops_at_data_that_breaks_its_contract(tidemill: Harness, diagnosis: Pipeline) -> None:
     broken = tumours()
     broken.loc[5, "mean radius"] = -1.0
     run = tidemill.run(diagnosis, ONE, returns={"ingest": broken})
-    run.assert_failed("insist")
-    # It has retries; but it refuses, and nothing is tried again.
-    assert len(run["insist"].attempts) == 1
-    assert run["insist"].cause is not None
-    assert "row 6: mean radius = -1" in run["insist"].cause.message
-    assert "ranges: 1 offending" in run["validate"].logs
-    assert {run[name].state for name in ("split", "train", "evaluate", "pick_best", "store")} == {"upstream_failed"}
+    run.assert_failed("validate")
+    assert len(run["validate"].attempts) == 1
+    assert run["validate"].cause is not None
+    assert "row 5: -1" in run["validate"].cause.message
+    assert "owner: imaging-lab@clinic.example" in run["validate"].cause.message
+    assert {run[name].state for name in ("split", "train", "evaluate", "pick_best", "register")} == {"upstream_failed"}
 
 
 def test_the_pipeline_of_the_readme(tidemill: Harness, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from tidemill.core.history import CommandKind, RunRecord
 from tidemill.core.ports import Executor
 from tidemill.engine.held import Held
 from tidemill.engine.loop import Engine, Watcher
+from tidemill.engine.moves import Move
 from tidemill.engine.ownership import Owner
 from tidemill.engine.recover import load, reopen, take, take_over, wiring_of
 from tidemill.engine.submit import Submission, submit
@@ -74,6 +75,48 @@ def start_run(
             return run
         with _engine(app, carrier, owner, watch, leap) as engine:
             return _carry(app, engine, _taken(app, run.id, owner), begun)
+
+
+class Carrier:
+    """Carries one run after the other on one engine, so that what was prepared for the first serves them all."""
+
+    def __init__(self, app: App, owner: Owner) -> None:
+        self._app = app
+        self._owner = owner
+        self._watch: Watcher | None = None
+        self.engine: Engine
+
+    def watch(self, run: RunRecord, moves: Sequence[Move]) -> None:
+        """What the engine tells, to whoever looks at the run that is under way."""
+        if self._watch is not None:
+            self._watch(run, moves)
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Any] | None = None,
+        *,
+        watch: Watcher | None = None,
+        begun: Callable[[Running], None] | None = None,
+        **submission: Any,
+    ) -> RunRecord:
+        """As `start_run`."""
+        wanted = _wanted(self._app, pipeline, params, submission.pop("executor", ""), submission)
+        run = submit(self._app.database, wanted, self._app.clock.now(), self._owner.id)
+        if run.state.final:
+            return run
+        self._watch = watch
+        return _carry(self._app, self.engine, _taken(self._app, run.id, self._owner), begun)
+
+
+@contextmanager
+def carrier(app: App, executor: str = "") -> Iterator[Carrier]:
+    """Somebody who carries runs here, all with the same executor."""
+    made = app.executor(executor)
+    with _owned(app) as owner:
+        one = Carrier(app, owner)
+        with _engine(app, made, owner, one.watch, None) as one.engine:
+            yield one
 
 
 def submit_run(

@@ -19,6 +19,7 @@ from tidemill.app import App
 from tidemill.cli.live.lines import Lines, told_of
 from tidemill.cli.live.summary import summarize
 from tidemill.cli.main import CANCELLED
+from tidemill.cli.mirrored import mirror_after
 from tidemill.cli.output import Out
 from tidemill.core.errors import Unfinished
 from tidemill.core.graph import Pipeline
@@ -60,6 +61,7 @@ def carry(
         out.document(run_document(view))
     else:
         summarize(out, app, view)
+    mirror_after(app, [run.id])
     return exit_code(run)
 
 
@@ -71,12 +73,14 @@ def watched(
     rows: Iterable[TaskRecord] = (),
     debug: bool = False,
     inline: bool = False,
+    view: View | None = None,
 ) -> RunRecord:
-    """Do `act` as `carry` does, and leave it to the caller to tell what came of it."""
+    """Do `act` as `carry` does, and leave it to the caller to tell what came of it. `view`: in place of the usual."""
     running: list[Running] = []
     # What inline tasks print must not get into a document.
     aside = contextlib.redirect_stdout(sys.stderr) if out.wants_json else contextlib.nullcontext()
-    with _view(out, app, pipeline, rows, debug, inline) as view, signals(view.note, running, inline), aside:
+    shown = contextlib.nullcontext(view) if view else _view(out, app, pipeline, rows, debug, inline)
+    with shown as view, signals(view.note, running, inline), aside:
         try:
             return act(view.watch, running.append)
         except Unfinished as left:

@@ -14,12 +14,14 @@ from rich.text import Text
 
 from tidemill.actions.documents import detail_document, run_document
 from tidemill.actions.show import Made, RunView, TaskDetail, TaskView, show_run, show_task
+from tidemill.actions.verdicts import Line, decided_in
 from tidemill.actions.wording import approve_command, binding_text, condition_text, question_of, value_text
 from tidemill.app import App
 from tidemill.cli import looks
 from tidemill.cli.calling import examples, json_option, opened_to_read, run_argument
 from tidemill.cli.main import Globals
 from tidemill.cli.output import Out
+from tidemill.cli.verdicts import tell_verdicts
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.errors import InputError
 from tidemill.core.history import RunRecord, TaskKind
@@ -67,14 +69,15 @@ def show(given: Globals, run_id: str, task: str, every: bool, html: str, wants_j
             out.document(detail_document(detail)) if wants_json else _detail(out, detail)
             return
         view = show_run(app, run_id)
-    out.document(run_document(view)) if wants_json else _run(out, view, every)
+        decided = decided_in(app, view.run.id)
+    out.document(run_document(view)) if wants_json else _run(out, view, every, decided)
 
 
 def _written(out: Out, app: App, view: RunView, file: Path, wants_json: bool) -> None:
     # It brings its templates with it, which no other use of this command needs.
     from tidemill.cli.report.writing import write_report
 
-    size = write_report(app, view, tuple(_header(view.run)), file)
+    size = write_report(app, view, tuple(header_of(view.run)), file)
     if wants_json:
         out.document({"run": view.run.id, "written": str(file), "bytes": size})
     else:
@@ -83,7 +86,7 @@ def _written(out: Out, app: App, view: RunView, file: Path, wants_json: bool) ->
         )
 
 
-def _run(out: Out, view: RunView, every: bool) -> None:
+def _run(out: Out, view: RunView, every: bool, decided: Sequence[Line]) -> None:
     run = view.run
     text, style = out.state(run.state)
     took = looks.duration(looks.between(run.started_at, run.ended_at))
@@ -93,10 +96,11 @@ def _run(out: Out, view: RunView, every: bool) -> None:
     out.say((run.pipeline, "bold"), f"  run {run.id}  ", (text, style), f"  in {took}" if took else "")
     if view.carried == "gone":
         out.say(("  its engine is gone", "yellow"), ": ", _resume(run), " goes on.")
-    for label, value in _header(run):
+    for label, value in header_of(run):
         out.say((f"  {label:14}", "dim"), value)
     if run.cause is not None:
-        out.say(("  cause         ", "dim"), (run.cause.message, looks.style(run.state)))
+        out.say(("  cause         ", "dim"), (looks.cut(run.cause.message, 400), looks.style(run.state)))
+    tell_verdicts(out, decided, 12)
     out.say()
     out.table(("TASK", "STATE", ">TRIES", ">TOOK", ">CPU", ">MEMORY", "CAUSE"), _rows(out, view, every))
     _failures(out, view)
@@ -127,7 +131,10 @@ def _failures(out: Out, view: RunView) -> None:
     out.say()
     for task in failed[:WRONG]:
         cause = task.record.cause if task.record is not None else None
-        out.say(("✗ ", "red"), (str(task.key), "bold"), f"  {cause.message if cause is not None else ''}")
+        first, *more = (cause.message if cause is not None else "").splitlines() or [""]
+        out.say(("✗ ", "red"), (str(task.key), "bold"), f"  {first}")
+        for line in more:
+            out.say(f"  {line}")
     name = shlex.quote(str(failed[0].key))
     out.say("  why, with its traceback: ", (f"tidemill show {view.run.id} --task {name}", "bold"))
 
@@ -145,7 +152,7 @@ def _questions(out: Out, view: RunView) -> None:
         out.say((f"  and {len(asking) - WRONG} more", "dim"))
 
 
-def _header(run: RunRecord) -> Iterator[tuple[str, str]]:
+def header_of(run: RunRecord) -> Iterator[tuple[str, str]]:
     if run.scheduled_for is not None:
         yield "scheduled for", looks.moment(run.scheduled_for)
     if run.interval_start is not None and run.interval_end is not None:
@@ -361,7 +368,10 @@ def _attempts(out: Out, detail: TaskDetail) -> None:
 
 
 def _cause(out: Out, cause: Cause, label: str) -> None:
-    out.say((label, "dim"), (cause.message, "red"), f"  ({cause.kind.value})")
+    first, *more = cause.message.splitlines() or [""]
+    out.say((label, "dim"), (first, "red"), f"  ({cause.kind.value})")
+    for line in more:
+        out.say(" " * len(label), (line, "red"))
     for line in cause.traceback.rstrip().splitlines():
         out.say("    ", (line, "dim"))
 

@@ -70,7 +70,7 @@ def changes(run: RunRecord, moves: Sequence[Move]) -> Iterator[str]:
     for move in moves:
         match move:
             case RunMoved(new=new, at=at, cause=cause):
-                reason = f": {cause.message}" if cause is not None and new is not RunState.RUNNING else ""
+                reason = f": {_brief(cause.message)}" if cause is not None and new is not RunState.RUNNING else ""
                 yield _stamped(at, f"run {run.id} {looks.word(new)}{reason}")
             case TaskMoved(record=record, at=at) if record.path:
                 said = told_of(record)
@@ -104,7 +104,7 @@ def told_of(record: TaskRecord) -> str:
 
 
 def _task(record: TaskRecord) -> str:
-    why = f": {record.cause.message}" if record.cause is not None else ""
+    why = f": {_brief(record.cause.message)}" if record.cause is not None else ""
     took = looks.duration(looks.between(record.started_at, record.ended_at))
     match record.state:
         case TaskState.RUNNING if record.kind is TaskKind.MAP and record.count is not None and record.ended_at is None:
@@ -124,6 +124,12 @@ def _task(record: TaskRecord) -> str:
             return f"waits{_for_what(record)}"
         case state:
             return f"{looks.word(state)}{why}"
+
+
+def _brief(message: str) -> str:
+    """Its first line; the summary at the end has all of it."""
+    first, *more = message.strip().splitlines() or [""]
+    return f"{first} …" if more else first
 
 
 def _for_what(record: TaskRecord) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tidemill.actions.logs import Log, read_log
 from tidemill.actions.show import RunView, TaskView
+from tidemill.actions.verdicts import decided_in
 from tidemill.app import App
 from tidemill.cli import looks
 from tidemill.cli.output import Out
+from tidemill.cli.verdicts import tell_verdicts
 from tidemill.core.history import TaskKind
 from tidemill.core.states import RunState, TaskState
 
@@ -37,6 +39,7 @@ def summarize(out: Out, app: App, view: RunView) -> None:
         stored = sum(made.artifact.size for made in view.made)
         where = app.settings.artifacts_url or near(app.settings.artifacts)
         out.say("  artifacts  ", f"{len(view.made)}, {looks.size(stored) or '0 B'}, in {where}")
+    tell_verdicts(out, decided_in(app, run.id), 9)
     for label, command in _next_commands(view):
         out.say(f"  {label:9}  ", (command, "bold"))
 
@@ -69,7 +72,10 @@ def _failure(out: Out, app: App, view: RunView) -> None:
         return
     cause = task.record.cause
     tries = f" after {len(task.attempts)} tries" if len(task.attempts) > 1 else ""
-    out.say(("✗ ", "red"), (str(task.key), "bold"), f" failed{tries} ({cause.kind.value}): ", (cause.message, "red"))
+    first, *more = cause.message.splitlines() or [""]
+    out.say(("✗ ", "red"), (str(task.key), "bold"), f" failed{tries} ({cause.kind.value}): ", (first, "red"))
+    for line in more:
+        out.say("  ", (line, "red"))
     for line in cause.traceback.rstrip().splitlines():
         out.say("  ", (line, "dim"))
     if task.attempts:

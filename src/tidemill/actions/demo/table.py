@@ -29,11 +29,12 @@ class DataUnusable(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV file with a header, whose column `target` names classes."""
+    """A CSV file whose header names the `columns`, of which `target` names classes."""
 
     path: Path
     target: str
     separator: str
+    columns: tuple[str, ...]
 
 
 def inspect(file: str | Path, target: str) -> Table:
@@ -78,7 +79,7 @@ def _read(lines: TextIO, path: Path, target: str) -> Table:
             f"there is no column {target!r}", place=str(path), remedy=did_you_mean(target, names) or _told(names)
         )
     _judge(_target_of(rows, names, target, path), path, target)
-    return Table(path.resolve(), target, separator)
+    return Table(path.resolve(), target, separator, tuple(names))
 
 
 def _fields(line: str, separator: str) -> list[str]:
