@@ -368,7 +368,7 @@ def test_a_snapshot_keeps_its_content_until_it_is_released(home: InlineApp, tmp_
     gone(home, NOW)
     assert home.artifacts.exists(content)
     home.artifacts.verify(content)
-    with pytest.raises(StateError, match="raw.tide names raw@"):
+    with pytest.raises(StateError, match=r"raw\.tide names raw@"):
         remove_snapshot(home, f"raw@{taken.snapshot.version}")
     remove_snapshot(home, f"raw@{taken.snapshot.version}", force=True)
     done = gone(home, NOW)

@@ -25,7 +25,7 @@ from tidemill.authoring.pipeline import pipeline
 from tidemill.authoring.task import task
 from tidemill.authoring.traced import contains, is_null, length
 from tidemill.authoring.waits import import_artifact, poll, wait_for, wait_for_approval, wait_for_event
-from tidemill.core.signals import Refuse, Skip
+from tidemill.core.signals import PollResult, Refuse, Skip
 
 run_info = RunFacts()
 
@@ -33,6 +33,7 @@ __all__ = [
     "Dataset",
     "Metrics",
     "Model",
+    "PollResult",
     "Refuse",
     "Report",
     "Skip",

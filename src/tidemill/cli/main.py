@@ -23,7 +23,7 @@ UNFINISHED = 5
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "init": ("tidemill.cli.init:init", "Make a new project that runs."),
-        "demo": ("tidemill.cli.demo:demo", "Train, judge and store a real model on real data."),
+        "demo": ("tidemill.cli.demo:demo", "Tell the life of a real model on real data."),
         "plan": ("tidemill.cli.plan:plan", "Say what would run, and what would be reused or why not."),
         "run": ("tidemill.cli.run:run", "Run a pipeline and watch it."),
         "engine": ("tidemill.cli.engine:engine", "Carry runs that nobody carries, until it is told to end."),
@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "logs": ("tidemill.cli.logs:logs", "Show what a task printed."),
         "artifact": ("tidemill.cli.artifact:artifact", "List, look at and fetch what tasks left."),
         "lineage": ("tidemill.cli.lineage:lineage", "Show what something was made from, and what was made from it."),
+        "model": ("tidemill.cli.model:model", "Look at registered models, and say which version is champion."),
         "cancel": ("tidemill.cli.cancel:cancel", "Cancel a run."),
         "resume": ("tidemill.cli.resume:resume", "Go on with a run whose engine went away."),
         "retry": ("tidemill.cli.retry:retry", "Run again what failed, and keep what succeeded."),
@@ -45,6 +46,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "variables": ("tidemill.cli.variables:variables", "List or set named values that tasks may read."),
         "graph": ("tidemill.cli.graph:graph", "Draw a pipeline."),
         "data": ("tidemill.cli.data:data", "Keep versions of files and folders, and put them back."),
+        "contract": ("tidemill.cli.contract:contract", "Hold data against a contract, or write a first one."),
+        "decision": ("tidemill.cli.decision:decision", "Show what was decided about models, and verify it."),
+        "gate": ("tidemill.cli.gate:gate", "Hold recorded metrics against bounds, for scripts and CI."),
+        "ci": ("tidemill.cli.ci:ci", "Write a workflow for GitHub, and run one on this machine."),
+        "mlflow": ("tidemill.cli.mlflow:mlflow", "Show runs and registered models in MLflow."),
         "gc": ("tidemill.cli.gc:gc", "Remove what nobody needs, or what a policy gives up."),
         "doctor": ("tidemill.cli.doctor:doctor", "Say whether everything is in order, and what to do if not."),
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tidemill.core.causes import Cause, CauseKind
-from tidemill.core.graph import Outcome, Scope
+from tidemill.core.graph import Outcome, Scope, Sub
 from tidemill.core.states import TaskState
 from tidemill.engine.unit import Unit
 
+_LAST = "did not succeed)"
 _BAD = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED})
 
 
@@ -23,8 +25,12 @@ def outcome_of(scope: Scope, children: Iterable[Unit]) -> tuple[TaskState, Cause
     if not bad:
         return TaskState.SUCCEEDED, None
     first = next((unit for unit in bad if unit.state is TaskState.FAILED), bad[0])
+    more = f" (and {_others(len(bad) - 1)} {_LAST}" if len(bad) > 1 else ""
+    if first.state is TaskState.FAILED and isinstance(first.site.node.body, Sub) and first.cause and first.cause.by:
+        # What failed in there is named already, and once is enough.
+        told = first.cause.message
+        return TaskState.FAILED, replace(first.cause, message=told if told.endswith(_LAST) else told + more)
     why = f": {first.cause.message}" if first.cause else ""
-    more = f" (and {_others(len(bad) - 1)} did not succeed)" if len(bad) > 1 else ""
     kind = first.cause.kind if first.cause else CauseKind.UPSTREAM
     return TaskState.FAILED, Cause(kind, f"{first.key} {first.state.value}{why}{more}", by=str(first.key))
 

@@ -87,6 +87,8 @@ def _act(
         records = artifacts.get_many(connection, held.team, given)
         artifacts.use(connection, held.team, *place, list(records))
     _effect_recorded()
+    # The task may pass on what it was given.
+    held.progress.artifacts.update(records)
     if done.action != request.name:
         raise InputError(
             f"effect {request.number} of this task run was {done.action!r} before, and is now {request.name!r}",

@@ -17,7 +17,9 @@ from urllib.parse import quote
 
 from tidemill.core.blake import blake2b
 from tidemill.core.errors import ExecutionError, StateError
+from tidemill.core.graph import OutputSpec
 from tidemill.core.records import Artifact, Pushed, Reply, Request, Steer, Ticket, Verb
+from tidemill.core.types import Type
 from tidemill.core.values import ArtifactRef, NotAValue, normalize
 from tidemill.storage.artifacts.files import remove
 from tidemill.worker.cancellation import Cancellation
@@ -43,7 +45,7 @@ class RequestRefused(ExecutionError):
     code = "request-refused"
 
 
-Keep = Callable[[str, Any], tuple[Any, tuple[Artifact, ...]]]
+Keep = Callable[[str, Any, OutputSpec], tuple[Any, tuple[Artifact, ...]]]
 """Turns an object into a value for a row and the artifacts it refers to; the text names the output."""
 
 Resolve = Callable[[Any, Mapping[str, Artifact]], Any]
@@ -74,6 +76,8 @@ class Context:
     error: BaseException | None = None
     """For hooks: what ended the attempt, if it did not succeed."""
     steering: Steer | None = None
+    given: set[str] = field(default_factory=set)
+    """Ids of the artifacts that came with the ticket and with answers."""
     _acts: int = 0
     _questions: int = 0
     _scratch: Path | None = None
@@ -174,11 +178,14 @@ class Context:
                 self._scratch.mkdir(parents=True, exist_ok=True)
         return self._scratch
 
-    def push(self, key: str, value: Any) -> None:
-        """Store an output under `key` now; it is recorded whatever the end of the attempt."""
+    def push(self, key: str, value: Any, kind: str = "") -> None:
+        """Store an output under `key` now; it is recorded whatever the end of the attempt.
+
+        `kind` says what it is, as an annotation would: Dataset, Model, Metrics or Report.
+        """
         if not key:
             raise ValueError("the key of a pushed output is a text that is not empty")
-        plain, artifacts = self.keep(key, value)
+        plain, artifacts = self.keep(key, value, OutputSpec(Type(kind)) if kind else OutputSpec())
         self.link.send(Pushed(self.ticket.attempt, key, plain, artifacts))
         self._pushed[key] = value
 
@@ -212,6 +219,11 @@ class Context:
         """Say which tasks after this one run: of the direct ones only `follow`, and none of `skip`."""
         self.steering = Steer(None if follow is None else tuple(follow), tuple(skip), transitive)
 
+    def do_not_reuse(self) -> None:
+        """Have what this attempt gives not kept for reuse: it may hold now, and not another time."""
+        # A result that was steered from is not kept.
+        self.steering = self.steering or Steer()
+
     def _ask(self, verb: Verb, number: int, name: str, arguments: Mapping[str, Any]) -> Reply:
         what = f"{verb.value} {name!r}"
         try:
@@ -223,6 +235,7 @@ class Context:
         reply: Reply = self.link.ask(Request(self.ticket.attempt, number, verb, name, plain))
         if reply.error:
             raise RequestRefused(f"{what} was refused: {reply.error}")
+        self.given.update(reply.artifacts)
         return reply
 
     @contextmanager

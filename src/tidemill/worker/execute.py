@@ -73,8 +73,10 @@ class _Attempt:
         self._calling = calling
         self.mask = masking(ticket.secrets)
         self._inputs = Inputs(store, lambda: self.context.scratch)
-        self._outputs = Outputs(ticket.attempt, results, lambda: self.context.scratch)
-        self.context = Context(ticket, link, self._outputs.keep, self._inputs.resolve, cancellation, scratch_root)
+        given = set(ticket.artifacts)
+        self._outputs = Outputs(ticket.attempt, results, lambda: self.context.scratch, given)
+        keep, resolve = self._outputs.keep, self._inputs.resolve
+        self.context = Context(ticket, link, keep, resolve, cancellation, scratch_root, given=given)
         self._hook_notes: list[str] = []
 
     @property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from tidemill.core.causes import Cause, CauseKind
 from tidemill.core.errors import TidemillError
 from tidemill.core.graph import RetryRule
+from tidemill.core.signals import Signal
 from tidemill.core.sizes import size_text
 from tidemill.worker.kernel import memory_limit
 
@@ -21,6 +23,7 @@ MAX_TRACEBACK = 64_000
 Mask = Callable[[str], str]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_HERE = f"{_PACKAGE}{os.sep}"
 # Frames that lie between the process and the user's function.
 _OURS = tuple(str(_PACKAGE / folder) for folder in ("worker", "authoring", "executors", "testing"))
 _MACHINERY = ("asyncio", "importlib")
@@ -55,7 +58,7 @@ def cause_of(
         kind,
         mask((message or one_line(error)) + _for_want_of(error))[:MAX_MESSAGE],
         classes=class_names(error),
-        traceback=mask(user_traceback(error)),
+        traceback="" if _is_our_word(error) else mask(user_traceback(error)),
         exit_code=exit_code,
     )
 
@@ -107,13 +110,31 @@ def user_traceback(error: BaseException) -> str:
     try:
         summary = traceback.TracebackException(type(error), error, _from_user(error.__traceback__))
         _trim_chain(summary, error)
-        text = "".join(summary.format())
+        text = "".join(_places(summary) if isinstance(error, Signal) else summary.format())
     except Exception as trouble:
         text = f"{one_line(error)}\n(the traceback cannot be shown: {type(trouble).__name__})\n"
     if len(text) > MAX_TRACEBACK:
         half = MAX_TRACEBACK // 2
         text = f"{text[:half]}\n... {len(text) - 2 * half} characters are left out ...\n{text[-half:]}"
     return text
+
+
+def _places(summary: traceback.TracebackException) -> Iterator[str]:
+    """Where a refusal was said: what it says is the message, and need not stand here again."""
+    led_to = summary.__cause__ or (None if summary.__suppress_context__ else summary.__context__)
+    if led_to is not None or not summary.stack:
+        yield from summary.format()
+        return
+    yield "Traceback (most recent call last):\n"
+    yield from summary.stack.format()
+
+
+def _is_our_word(error: BaseException) -> bool:
+    """Whether a task of ours says how it ends: its message is all there is to know, its frames are not the user's."""
+    trace = error.__traceback__
+    while isinstance(error, Signal) and trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        trace = trace.tb_next
+    return isinstance(error, Signal) and trace is None
 
 
 def _from_user(trace: TracebackType | None) -> TracebackType | None:

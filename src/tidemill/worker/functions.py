@@ -57,7 +57,10 @@ def forget(module: ModuleType) -> None:
 
 def unwrap(found: Any) -> Any:
     """The plain function of a task, or what was given."""
-    inner = None if inspect.isroutine(found) or inspect.isclass(found) else getattr(found, "function", None)
+    try:
+        inner = None if inspect.isroutine(found) or inspect.isclass(found) else getattr(found, "function", None)
+    except Exception:  # a name of the user's module may be anything: a proxy raises what it likes
+        inner = None
     return inner if callable(inner) else found
 
 

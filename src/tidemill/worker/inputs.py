@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tidemill.core.annotations import EMPTY, bare_annotation, convert
 from tidemill.core.bindings import Apply, Binding, Const, DictOf, ListOf, Template
 from tidemill.core.causes import CauseKind
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import InputError, TidemillError
 from tidemill.core.records import Artifact
 from tidemill.core.values import ArtifactRef
 from tidemill.planning.resolve import text
@@ -94,13 +94,14 @@ class Inputs:
     def _argument(self, binding: Binding, annotation: Any, artifacts: Mapping[str, Artifact]) -> Any:
         if isinstance(binding, Const) and type(binding.value) is annotation and annotation in _AS_THEY_ARE:
             return binding.value
-        if (
-            bare_annotation(annotation) in _UNLOADED
-            and isinstance(binding, Const)
-            and isinstance(binding.value, ArtifactRef)
-        ):
+        if isinstance(binding, Const) and binding.value is not None and (wanted := _unloaded(annotation)) is not None:
             reference = binding.value
-            return reference if bare_annotation(annotation) is ArtifactRef else _record(reference, artifacts)
+            if not isinstance(reference, ArtifactRef):
+                raise InputError(
+                    "it takes an artifact, and was given a plain value",
+                    remedy="annotate what gives it as Model, Dataset or Report, which makes it an artifact",
+                )
+            return reference if wanted is ArtifactRef else _record(reference, artifacts)
         return convert(self._value(binding, artifacts), annotation)
 
     def _value(self, binding: Binding, artifacts: Mapping[str, Artifact]) -> Any:
@@ -143,6 +144,13 @@ class Inputs:
             raise DamagedInput(artifact.id, error) from None
         self.notes += loaded.notes
         return pick_inside(loaded.value, reference.at)
+
+
+def _unloaded(annotation: Any) -> object:
+    """What of an artifact an annotation such as `Artifact` or `Artifact | None` asks for unloaded, or None."""
+    bare = bare_annotation(annotation)
+    members = [member for member in get_args(bare) if member is not type(None)] if bare not in _UNLOADED else [bare]
+    return members[0] if len(members) == 1 and members[0] in _UNLOADED else None
 
 
 def pick_inside(value: Any, path: Sequence[str | int]) -> Any:

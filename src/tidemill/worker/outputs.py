@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,20 @@ _NO_TYPE = frozenset({"any", "union"})
 
 
 class Outputs:
-    """Keeps what one attempt returns and pushes; artifacts are named `<attempt>.<n>` in the order they are kept."""
+    """Keeps what one attempt returns and pushes; artifacts are named `<attempt>.<n>` in the order they are kept.
 
-    def __init__(self, attempt: str, store: Callable[[], ArtifactStore], scratch: Callable[[], Path]) -> None:
+    `given` are the ids of artifacts that it got from elsewhere: whoever returns one of these has not made it.
+    """
+
+    def __init__(
+        self,
+        attempt: str,
+        store: Callable[[], ArtifactStore],
+        scratch: Callable[[], Path],
+        given: Collection[str] = (),
+    ) -> None:
         self._attempt = attempt
+        self._given = given
         self._store = store
         self._scratch = scratch
         self._count = 0
@@ -58,7 +68,9 @@ class Outputs:
     def keep(self, key: str, value: Any, spec: OutputSpec = OutputSpec()) -> tuple[Any, tuple[Artifact, ...]]:  # noqa: B008
         """One output as a value for a row, with the artifacts it refers to. Raises Fault, naming output and type."""
         if isinstance(value, Artifact):
-            return ArtifactRef(value.id), (value,) if not value.id.startswith(f"{self._attempt}.") else ()
+            known = value.id in self._given or value.id.startswith(f"{self._attempt}.")
+            return ArtifactRef(value.id), () if known else (value,)
+        spec = _meant(spec, value)
         if spec.type.name == METRICS and not spec.codec:
             return self._metrics(key, value)
         if not spec.codec and spec.type.name not in _ARTIFACT_KINDS and not isinstance(value, Path):
@@ -134,6 +146,14 @@ class Outputs:
     def _next(self) -> str:
         self._count += 1
         return f"{self._attempt}.{self._count}"
+
+
+def _meant(spec: OutputSpec, value: Any) -> OutputSpec:
+    """`Report | None` says Report of whatever is there."""
+    kinds = [member for member in spec.type.args if member.name != "none"]
+    if spec.type.name == "union" and value is not None and len(kinds) == 1:
+        return dataclasses.replace(spec, type=kinds[0]) if kinds[0].name in (*_ARTIFACT_KINDS, METRICS) else spec
+    return spec
 
 
 def _small(value: Any) -> tuple[Any] | None:

@@ -867,6 +867,15 @@ def test_what_ends_because_of_others_names_them() -> None:
     }
 
 
+def test_a_failure_inside_of_scopes_is_told_once() -> None:
+    inner = Node("inner", Sub(Scope((task("bad"), task("after", "outer/inner/bad")))))
+    outer = Node("outer", Sub(Scope((inner,))))
+    run = Simulation(pipeline(outer, task("last", "outer")), scripted({"outer/inner/bad": Fail("no disk")})).run()
+    told = "outer/inner/bad failed: no disk (and 1 other task did not succeed)"
+    assert [run.cause(path).message for path in ("outer/inner", "outer", "")] == [told, told, told]
+    assert run.cause("").by == "outer/inner/bad"
+
+
 def test_the_status_of_a_map_that_failed_says_why() -> None:
     graph = pipeline(
         task("m", each=over("n", [1, 2, 3]), inputs={"n": Item("n")}),

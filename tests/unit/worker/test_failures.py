@@ -9,6 +9,7 @@ import pytest
 
 from tidemill.core.causes import CauseKind
 from tidemill.core.graph import RetryRule
+from tidemill.core.signals import Refuse
 from tidemill.worker.failures import MAX_TRACEBACK, Fault, cause_of, class_names, matched_rule, one_line, user_traceback
 from tidemill.worker.hooks import call
 
@@ -52,6 +53,32 @@ def deep(n: int = 400) -> None:
 
 def deeper(n: int) -> None:
     deep(n - 1)
+
+
+def refused() -> None:
+    raise Refuse("the batch is not whole")
+
+
+def refused_for_a_reason() -> None:
+    try:
+        plain()
+    except ValueError as error:
+        raise Refuse("the batch is not whole") from error
+
+
+def test_a_refusal_says_where_it_was_said_and_not_once_more_what() -> None:
+    text = user_traceback(caught(refused))
+    assert "in refused" in text
+    # The line of code stands there; what it says is the message.
+    assert "Refuse: " not in text
+    cause = cause_of(caught(refused), str)
+    assert cause.message == "Refuse: the batch is not whole"
+
+
+def test_a_refusal_for_a_reason_keeps_the_reason() -> None:
+    text = user_traceback(caught(refused_for_a_reason))
+    assert "ValueError: bad" in text
+    assert "direct cause" in text
 
 
 @pytest.mark.parametrize("function", [plain, awaited, chained])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tidemill import run_info, task
 from tidemill.core.bindings import FunctionRef
-from tidemill.worker.functions import FunctionGone, load_function, load_module
+from tidemill.worker.functions import FunctionGone, load_function, load_module, unwrap
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,21 @@ def test_what_is_no_function_is_named(tmp_path: Path, name: str) -> None:
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(FunctionGone, match=r"gone\.py is gone"):
         load_module("gone", str(tmp_path / "gone.py"))
+
+
+class Proxy:
+    """Stands for something that is not there yet, as those of web frameworks do."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(f"nothing to ask for {name!r}")
+
+
+@task
+def of_a_task() -> int:
+    return 1
+
+
+def test_what_a_module_holds_besides_tasks_may_be_anything() -> None:
+    assert unwrap(of_a_task) is of_a_task.function
+    for anything in (Proxy(), run_info, 3, None, len, Path):
+        assert unwrap(anything) is anything

@@ -59,6 +59,15 @@ def test_artifacts_are_numbered_and_typed(outputs: Outputs) -> None:
     assert second.codec == "json"
 
 
+@pytest.mark.parametrize(("kind", "value"), [("Report", "<svg/>"), ("Dataset", [1, 2]), ("Metrics", {"f1": 0.5})])
+def test_an_artifact_that_may_be_missing(outputs: Outputs, kind: str, value: Any) -> None:
+    spec = OutputSpec(Type("union", (Type(kind), Type("none"))))
+    assert outputs.keep("nothing", None, spec) == (None, ())
+    _, (artifact,) = outputs.keep("something", value, spec)
+    assert artifact.type == kind
+    assert outputs.keep("plain", "text", OutputSpec(Type("union", (Type("str"), Type("none"))))) == ("text", ())
+
+
 def test_a_record_is_passed_on(outputs: Outputs) -> None:
     given = Artifact("other.1", "Model", uri="s3://bucket/model")
     assert outputs.keep("result", given) == (ArtifactRef("other.1"), (given,))

@@ -215,6 +215,13 @@ def test_images_are_known_by_their_bytes(head: bytes, told: Any) -> None:
     assert image(head) == told
 
 
+def test_a_drawing_is_a_picture_also_as_text(outputs: Outputs) -> None:
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="40"><text>\u6771</text></svg>'
+    shown = kept(outputs, drawn)
+    assert shown == ImagePreview("svg", 48, 40)
+    assert isinstance(kept(outputs, "about <svg>"), TextPreview)
+
+
 def test_files_are_what_their_beginning_says(outputs: Outputs, tmp_path: Path) -> None:
     def of(name: str, content: bytes) -> Preview:
         (tmp_path / name).write_bytes(content)

@@ -47,16 +47,23 @@ def of_bytes(head: bytes, size: int, suffix: str = "") -> dict[str, Any]:
     """Of bytes by their beginning; `size` is that of all of them."""
     drawn = image(head)
     if drawn is not None:
-        kind, measures = drawn
-        width, height = measures or (None, None)
-        return {"is": "ImagePreview", "format": kind, "width": width, "height": height}
+        return _of_image(drawn)
     text = _text(head, size)
     if text is None:
         return {"is": "NoPreview", "reason": f"a binary file{f' ({short(suffix, 20)})' if suffix else ''}"}
     return of_text(text, size, suffix)
 
 
+def _of_image(drawn: tuple[str, tuple[int, int] | None]) -> dict[str, Any]:
+    kind, measures = drawn
+    width, height = measures or (None, None)
+    return {"is": "ImagePreview", "format": kind, "width": width, "height": height}
+
+
 def of_text(text: str, size: int, suffix: str = "") -> dict[str, Any]:
+    drawn = image(text[:8192].encode("utf-8", "replace"))
+    if drawn is not None and drawn[0] == "svg":
+        return _of_image(drawn)
     start = text[:200].lstrip("\ufeff \t\r\n").lower().encode("utf-8", "replace")
     kind = "html" if start.startswith(_HTML) else _FORMATS.get(suffix, "text")
     kept, cut = beginning(text, size)
