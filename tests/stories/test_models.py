@@ -111,6 +111,8 @@ def test_the_life_of_an_alias(shop: Folder) -> None:
     assert re.match(r"scales@2 was champion on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$", lines[0])
     assert "override: the test rows are old" in at
     assert "when version 1 came" in at
+    assert "a gate passed it: it is PASS" in shop.ok("model", "history", "scales", "--at", moves[0]["at"])
+    assert shop.document("model", "history", "scales", "--at", moves[0]["at"])["reasons"] == ["it is PASS"]
     early = shop.ok("model", "history", "scales", "--at", "2020-03-03 14:00")
     assert "No version of scales had been champion by 2020-03-03 14:00:00 UTC" in early
 

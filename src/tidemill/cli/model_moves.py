@@ -121,7 +121,7 @@ def show_at(out: Out, name: str, found: At) -> None:
     rows = [
         ("since", f"{looks.moment(move.moved_at)}, {ended}"),
         ("by", f"{move.actor}, {move.kind.value}" + (f" in run {move.run}" if move.run else "")),
-        ("why", (("override: " if move.overrode else "") + move.reason) or "no reason was given"),
+        ("why", _said(found)),
         ("before", f"version {move.before}" if move.before else "none"),
         ("decision", move.decision),
         ("content", found.version.digest if found.version is not None else ""),
@@ -131,3 +131,13 @@ def show_at(out: Out, name: str, found: At) -> None:
             out.say((f"  {label:10}", "dim"), text)
     if found.version is not None:
         out.say((f"`tidemill model show {name}@{found.version.version}` shows how it was made.", "dim"))
+
+
+def _said(found: At) -> str:
+    """What somebody said, else what the gate said."""
+    move = found.move
+    if move is None:
+        return ""
+    if move.reason:
+        return f"override: {move.reason}" if move.overrode else move.reason
+    return f"a gate passed it: {found.reasons[0]}" if found.reasons else "no reason was given"

@@ -85,6 +85,7 @@ def at_document(found: At) -> Document:
         "version": version_document(found.version) if found.version is not None else None,
         "move": move_document(found.move) if found.move is not None else None,
         "until": move_document(found.until) if found.until is not None else None,
+        "reasons": list(found.reasons),
     }
 
 

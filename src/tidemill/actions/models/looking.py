@@ -14,7 +14,8 @@ from tidemill.core.models import CHAMPION, AliasMove, ModelVersion
 from tidemill.core.moments import parse_span
 from tidemill.core.records import Artifact
 from tidemill.lifecycle.registry import decide
-from tidemill.storage.metadata import artifacts, models
+from tidemill.lifecycle.registry.entering import reasons_in
+from tidemill.storage.metadata import artifacts, decisions, models
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class VersionLine:
 class At:
     """Who had an alias at a moment: the move in force (None: nobody had it yet) and the version, None if it had none.
 
-    `until` is the move that ended it, None if it is in force still.
+    `until` is the move that ended it, None if it is in force still. `reasons` are the sentences of the decision
+    by which it was made.
     """
 
     alias: str
@@ -48,6 +50,7 @@ class At:
     move: AliasMove | None
     version: ModelVersion | None
     until: AliasMove | None
+    reasons: tuple[str, ...] = ()
 
 
 def list_models(app: App) -> list[Known]:
@@ -111,5 +114,7 @@ def who_had(app: App, name: str, text: str, alias: str = CHAMPION) -> At:
         moves = models.moves(connection, team, name, alias)
         move = decide.at(moves, moment)
         version = models.get(connection, team, name, move.version) if move is not None and move.version else None
+        decision = decisions.get(connection, team, move.decision) if move is not None and move.decision else None
     after = moves[move.seq] if move is not None and move.seq < len(moves) else None
-    return At(alias, moment, move, version, after if move is not None else next(iter(moves), None))
+    reasons = reasons_in(decision) if decision is not None else ()
+    return At(alias, moment, move, version, after if move is not None else next(iter(moves), None), reasons)
